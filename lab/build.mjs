@@ -1,0 +1,119 @@
+#!/usr/bin/env node
+// SPDX-License-Identifier: Apache-2.0
+// @ts-check
+// Everything the lab is made of: packages, helpers, kernel, NIC module, a new enough iproute2.
+
+import { existsSync, realpathSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { ensurePackages } from '../scripts/apt.mjs';
+import { cacheDir, sweepCache, touch } from './cache.mjs';
+import { LabError } from './errors.mjs';
+import { buildHelpers, helpersDir } from './helpers.mjs';
+import { ensureIproute2, findIproute2 } from './iproute2.mjs';
+import { buildKernel, findKernel } from './kernel.mjs';
+import { withLock } from './lock.mjs';
+import { buildNic, nicDir } from './nic.mjs';
+import { say } from './step.mjs';
+
+const BUILD_PACKAGES =
+  'bc bison busybox-static cpio flex gcc iproute2 kmod libc6-dev libelf-dev libssl-dev make xz-utils';
+
+/**
+ * The parts of a built lab.
+ * @typedef {object} Lab
+ * @property {string} cache
+ * @property {string} guard the host's helper
+ * @property {string} supervise the guest's helper
+ * @property {string} linux the kernel
+ * @property {string} release its version
+ * @property {string} nic folder of the NIC module
+ * @property {string[]} path folders that come first in PATH in the lab
+ */
+
+/**
+ * The lab for the sources as they are now, if it is built.
+ * @param {string} [cache]
+ * @returns {Lab | undefined}
+ */
+export function findLab(cache = cacheDir()) {
+  const kernel = findKernel(cache);
+  if (!kernel) return undefined;
+  const helpers = helpersDir(cache);
+  const nic = nicDir(cache, kernel);
+  const path = findIproute2(cache);
+  if (!path || !existsSync(nic) || !existsSync(helpers) || !existsSync('/bin/busybox')) {
+    return undefined;
+  }
+  return {
+    cache,
+    guard: join(helpers, 'guard'),
+    supervise: join(helpers, 'supervise'),
+    linux: join(kernel.dir, 'linux'),
+    release: kernel.release,
+    nic,
+    path,
+  };
+}
+
+/**
+ * Build what is missing of the lab. Quick when nothing is.
+ * @param {{ cache?: string, upgrade?: boolean }} [options] upgrade: ask apt for a newer kernel source
+ * @returns {Promise<Lab>}
+ */
+export async function ensureLab(options = {}) {
+  const cache = options.cache ?? cacheDir();
+  const there = options.upgrade ? undefined : labIfPossible(cache);
+  if (there) {
+    for (const part of [there.linux, there.guard, there.nic]) touch(join(part, '..'));
+    touch(there.nic);
+    return there;
+  }
+  ensurePackages(BUILD_PACKAGES.split(' '), 'the lab', say);
+  await withLock(join(cache, 'build.lock'), say, async () => {
+    sweepCache(cache);
+    const guard = join(await buildHelpers(cache), 'guard');
+    const kernel = await buildKernel(cache, guard, { upgrade: options.upgrade ?? false });
+    await buildNic(cache, guard, kernel);
+  });
+  await ensureIproute2(cache);
+  const lab = findLab(cache);
+  if (!lab) throw new LabError('the lab was built and is not there: did its sources change?');
+  return lab;
+}
+
+/**
+ * findLab, where a machine without a compiler has no lab rather than an error.
+ * @param {string} cache
+ */
+function labIfPossible(cache) {
+  try {
+    return findLab(cache);
+  } catch (error) {
+    if (error instanceof LabError) return undefined;
+    throw error;
+  }
+}
+
+async function main() {
+  const { values } = parseArgs({
+    options: { upgrade: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+  });
+  if (values.help) {
+    console.log(`usage: node lab/build.mjs [--upgrade]
+
+Build the lab's kernel, NIC module and helpers into the cache; quick when they are there.
+  --upgrade  ask apt whether there is a newer kernel source, and build that
+The cache is $VDPA_HOST_CACHE, else \${XDG_CACHE_HOME:-~/.cache}/vdpa-host.`);
+    return;
+  }
+  const lab = await ensureLab({ upgrade: values.upgrade ?? false });
+  say(`the lab is ready: kernel ${lab.release}, NIC ${lab.nic}`);
+}
+
+if (process.argv[1] && realpathSync(process.argv[1]) === import.meta.filename) {
+  main().catch((/** @type {Error} */ error) => {
+    process.stderr.write(`lab: ${error.message}\n`);
+    process.exitCode = 1;
+  });
+}

@@ -1,0 +1,36 @@
+#include "addon/environment.h"
+#include "addon/host.h"
+#include "addon/node_api.h"
+
+namespace vdpa::addon {
+
+namespace {
+
+/// setUp(rows, error): once per environment, before anything else.
+Napi::Value SetUp(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (!info[0].IsObject() || !info[1].IsFunction()) {
+    Napi::TypeError::New(env, "setUp(rows, error)").ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  Environment::Of(env).SetUp(info[0].As<Napi::Object>(), info[1].As<Napi::Function>());
+  return env.Undefined();
+}
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  std::shared_ptr<Outbox> outbox = Outbox::Open(env);
+  if (outbox == nullptr) {
+    Napi::Error::New(env, "the event loop takes no more handles").ThrowAsJavaScriptException();
+    return exports;
+  }
+  env.SetInstanceData(new Environment(std::move(outbox)));  // deleted with the environment
+  static_cast<void>(exports.Set("setUp", Napi::Function::New(env, SetUp)));
+  static_cast<void>(exports.Set("Host", Host::Define(env)));
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(vdpa_host, Init)
+
+}  // namespace vdpa::addon

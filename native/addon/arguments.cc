@@ -1,0 +1,151 @@
+#include "addon/arguments.h"
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <limits>
+
+namespace vdpa::addon {
+
+namespace {
+
+std::optional<MacAddress> ParseMac(const std::string& text) {
+  MacAddress mac{};
+  constexpr std::size_t kLength = 17;
+  if (text.size() != kLength) return std::nullopt;
+  for (std::size_t i = 0; i < mac.size(); ++i) {
+    const char* begin = text.data() + 3 * i;
+    const auto [end, error] = std::from_chars(begin, begin + 2, mac[i], 16);
+    if (error != std::errc() || end != begin + 2) return std::nullopt;
+    if (i + 1 < mac.size() && *end != ':') return std::nullopt;
+  }
+  return mac;
+}
+
+/// One property of an object; nothing when it is null, a refusal when it has another type.
+class Properties {
+ public:
+  explicit Properties(Napi::Object object) : object_(object) {}
+
+  bool ok() const { return ok_; }
+
+  std::optional<std::string> Text(const char* name) {
+    const Napi::Value value = Get(name);
+    if (value.IsNull()) return std::nullopt;
+    if (!value.IsString()) return Refuse<std::string>();
+    return value.As<Napi::String>().Utf8Value();
+  }
+
+  std::optional<std::uint16_t> Word(const char* name) {
+    const Napi::Value value = Get(name);
+    if (value.IsNull()) return std::nullopt;
+    if (!value.IsNumber()) return Refuse<std::uint16_t>();
+    const double number = value.As<Napi::Number>().DoubleValue();
+    if (number < 0 || number > std::numeric_limits<std::uint16_t>::max() ||
+        std::trunc(number) != number) {
+      return Refuse<std::uint16_t>();
+    }
+    return static_cast<std::uint16_t>(number);
+  }
+
+  std::optional<std::uint64_t> BigWord(const char* name) {
+    const Napi::Value value = Get(name);
+    if (value.IsNull()) return std::nullopt;
+    if (!value.IsBigInt()) return Refuse<std::uint64_t>();
+    bool lossless = false;
+    const std::uint64_t word = value.As<Napi::BigInt>().Uint64Value(&lossless);
+    return lossless ? std::optional(word) : Refuse<std::uint64_t>();
+  }
+
+  std::optional<MacAddress> Mac(const char* name) {
+    const std::optional<std::string> text = Text(name);
+    if (!text) return std::nullopt;
+    const std::optional<MacAddress> mac = ParseMac(*text);
+    return mac ? mac : Refuse<MacAddress>();
+  }
+
+ private:
+  Napi::Value Get(const char* name) {
+    Napi::Value value = object_.Env().Null();
+    if (!object_.Get(name).UnwrapTo(&value)) ok_ = false;
+    return value;
+  }
+  template <typename T>
+  std::optional<T> Refuse() {
+    ok_ = false;
+    return std::nullopt;
+  }
+
+  Napi::Object object_;
+  bool ok_ = true;
+};
+
+}  // namespace
+
+void Arguments::Refuse(const char* expected) {
+  if (!ok_) return;
+  ok_ = false;
+  Napi::TypeError::New(info_.Env(), "argument " + std::to_string(index_) + ": expected " + expected)
+      .ThrowAsJavaScriptException();
+}
+
+std::string Arguments::Text() {
+  const Napi::Value value = Next();
+  if (!value.IsString()) {
+    Refuse("a string");
+    return {};
+  }
+  std::string text = value.As<Napi::String>().Utf8Value();
+  if (text.contains('\0')) Refuse("a string without NUL");
+  return text;
+}
+
+double Arguments::Number() {
+  const Napi::Value value = Next();
+  if (!value.IsNumber()) {
+    Refuse("a number");
+    return 0;
+  }
+  return value.As<Napi::Number>().DoubleValue();
+}
+
+std::uint32_t Arguments::Unsigned() {
+  const double number = Number();
+  if (number < 0 || number > std::numeric_limits<std::uint32_t>::max() ||
+      std::trunc(number) != number) {
+    Refuse("an integer from 0 to 4294967295");
+    return 0;
+  }
+  return static_cast<std::uint32_t>(number);
+}
+
+MacAddress Arguments::Mac() {
+  const std::optional<MacAddress> mac = ParseMac(Text());
+  if (!mac) Refuse("a MAC address like 02:00:00:00:00:01");
+  return mac.value_or(MacAddress{});
+}
+
+std::optional<AddRequest> Arguments::Add() {
+  const Napi::Value value = Next();
+  if (!value.IsObject()) {
+    Refuse("an object");
+    return std::nullopt;
+  }
+  Properties properties(value.As<Napi::Object>());
+  AddRequest request{
+      .name = properties.Text("name").value_or(""),
+      .mgmt_bus = properties.Text("managementBus").value_or(""),
+      .mgmt_name = properties.Text("managementName").value_or(""),
+      .mac = properties.Mac("mac"),
+      .mtu = properties.Word("mtu"),
+      .max_vq_pairs = properties.Word("maxVqPairs"),
+      .features = properties.BigWord("features"),
+  };
+  if (!properties.ok()) {
+    Refuse("the attributes of a new device");
+    return std::nullopt;
+  }
+  return request;
+}
+
+}  // namespace vdpa::addon

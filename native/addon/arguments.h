@@ -1,0 +1,37 @@
+// The arguments of one call, taken one after the other with their types checked.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "addon/node_api.h"
+#include "core/records.h"
+#include "core/vdpa_codec.h"
+
+namespace vdpa::addon {
+
+/// Sticky: after the first wrong argument everything yields an empty value and Ok() is false with a
+/// TypeError pending. TypeScript has validated what people write; this guards the boundary itself.
+class Arguments {
+ public:
+  explicit Arguments(const Napi::CallbackInfo& info) : info_(info) {}
+
+  bool Ok() const { return ok_; }
+  std::string Text();
+  double Number();
+  std::uint32_t Unsigned();
+  MacAddress Mac();
+  /// The NativeAddRequest of src/native.ts.
+  std::optional<AddRequest> Add();
+
+ private:
+  Napi::Value Next() { return info_[index_++]; }
+  void Refuse(const char* expected);
+
+  const Napi::CallbackInfo& info_;
+  std::size_t index_ = 0;
+  bool ok_ = true;
+};
+
+}  // namespace vdpa::addon

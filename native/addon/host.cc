@@ -1,0 +1,283 @@
+#include "addon/host.h"
+
+#include <chrono>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "addon/arguments.h"
+#include "addon/environment.h"
+#include "addon/rows.h"
+#include "core/char_device.h"
+#include "core/host_channels.h"
+
+namespace vdpa::addon {
+
+namespace {
+
+Result<std::monostate> Nothing(Result<void> result) {
+  if (!result) return std::unexpected(std::move(result.error()));
+  return std::monostate{};
+}
+
+/// Files that people may point --root at have no promised size.
+constexpr std::size_t kMaxTextBytes = std::size_t{64} * 1024;
+
+}  // namespace
+
+Host::Session::Session(std::shared_ptr<const HostRoot> opened)
+    : root(std::move(opened)), family(VdpaChannels(root)), links(LinksOf(root)) {}
+
+Napi::Function Host::Define(Napi::Env env) {
+  return DefineClass(env, "Host",
+                     {
+                         InstanceMethod<&Host::TakeSnapshot>("snapshot"),
+                         InstanceMethod<&Host::ManagementDevices>("managementDevices"),
+                         InstanceMethod<&Host::VdpaDevices>("vdpaDevices"),
+                         InstanceMethod<&Host::ReadConfig>("deviceConfig"),
+                         InstanceMethod<&Host::ReadVendorStats>("vendorStats"),
+                         InstanceMethod<&Host::AddDevice>("addDevice"),
+                         InstanceMethod<&Host::DeleteDevice>("deleteDevice"),
+                         InstanceMethod<&Host::SetMac>("setMac"),
+                         InstanceMethod<&Host::Resolve>("resolve"),
+                         InstanceMethod<&Host::ReadText>("readText"),
+                         InstanceMethod<&Host::Exists>("exists"),
+                         InstanceMethod<&Host::ReadLink>("readLink"),
+                         InstanceMethod<&Host::List>("list"),
+                         InstanceMethod<&Host::Abandon>("abandon"),
+                         InstanceMethod<&Host::Close>("close"),
+                     });
+}
+
+Host::Host(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Host>(info) {
+  Arguments arguments(info);
+  std::string path = arguments.Text();
+  if (!arguments.Ok()) return;
+  Result<HostRoot> root = HostRoot::Open(std::move(path));
+  if (!root) {
+    Throw(info.Env(), root.error());
+    return;
+  }
+  root_ = std::make_shared<const HostRoot>(std::move(*root));
+}
+
+template <typename Work>
+Napi::Value Host::Enqueue(Napi::Env env, double timeout_ms, Work work) {
+  if (!EnsureLane(env)) return env.Undefined();
+  const auto call = std::make_shared<Call>(env);
+  running_ = call;
+  std::shared_ptr<Outbox> outbox = Environment::Of(env).outbox();
+  call->Begin(*outbox);
+  const auto timeout = std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+      std::chrono::duration<double, std::milli>(timeout_ms));
+  lane_->Post([session = session_, outbox, call, timeout, work = std::move(work)] {
+    auto answer = work(*session, std::chrono::steady_clock::now() + timeout);
+    outbox->Post([outbox, call, answer = std::move(answer)](Napi::Env there) {
+      call->End(*outbox);
+      if (answer) {
+        call->Resolve(MakeRow(there, *answer));
+      } else {
+        call->Reject(Environment::Of(there).MakeError(there, answer.error()));
+      }
+    });
+  });
+  return call->Promise();
+}
+
+bool Host::EnsureLane(Napi::Env env) {
+  if (!Open(env)) return false;
+  if (lane_ != nullptr) return true;
+  Result<std::unique_ptr<Lane>> lane = Lane::Start();
+  if (!lane) {
+    Throw(env, lane.error());
+    return false;
+  }
+  session_ = std::make_shared<Session>(root_);
+  lane_ = std::move(*lane);
+  return true;
+}
+
+bool Host::Open(Napi::Env env) const {
+  if (root_ != nullptr) return true;
+  Napi::TypeError::New(env, "the host is closed").ThrowAsJavaScriptException();
+  return false;
+}
+
+Napi::Value Host::Throw(Napi::Env env, const Error& error) {
+  napi_throw(env, Environment::Of(env).MakeError(env, error));
+  return {};
+}
+
+Napi::Value Host::TakeSnapshot(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const double timeout = arguments.Number();
+  if (!arguments.Ok()) return {};
+  return Enqueue(info.Env(), timeout, [](Session& session, Deadline deadline) {
+    return vdpa::TakeSnapshot(*session.root, session.family, session.links, deadline);
+  });
+}
+
+Napi::Value Host::ManagementDevices(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const double timeout = arguments.Number();
+  if (!arguments.Ok()) return {};
+  return Enqueue(info.Env(), timeout, [](Session& session, Deadline deadline) {
+    return session.family.ReadMgmtDevices(deadline);
+  });
+}
+
+Napi::Value Host::VdpaDevices(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const double timeout = arguments.Number();
+  if (!arguments.Ok()) return {};
+  return Enqueue(info.Env(), timeout, [](Session& session, Deadline deadline) {
+    return session.family.ReadDevices(deadline);
+  });
+}
+
+Napi::Value Host::ReadConfig(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  std::string name = arguments.Text();
+  const double timeout = arguments.Number();
+  if (!arguments.Ok()) return {};
+  return Enqueue(info.Env(), timeout,
+                 [name = std::move(name)](Session& session, Deadline deadline) {
+                   return session.family.ReadConfig(name, deadline);
+                 });
+}
+
+Napi::Value Host::ReadVendorStats(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  std::string name = arguments.Text();
+  const std::uint32_t queue = arguments.Unsigned();
+  const double timeout = arguments.Number();
+  if (!arguments.Ok()) return {};
+  return Enqueue(info.Env(), timeout,
+                 [name = std::move(name), queue](Session& session, Deadline deadline) {
+                   return session.family.ReadVendorStats(name, queue, deadline);
+                 });
+}
+
+Napi::Value Host::AddDevice(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  std::optional<AddRequest> request = arguments.Add();
+  const double timeout = arguments.Number();
+  if (!arguments.Ok() || !request) return {};
+  return Enqueue(info.Env(), timeout,
+                 [request = std::move(*request)](Session& session, Deadline deadline) {
+                   return Nothing(session.family.AddDevice(request, deadline));
+                 });
+}
+
+Napi::Value Host::DeleteDevice(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  std::string name = arguments.Text();
+  const double timeout = arguments.Number();
+  if (!arguments.Ok()) return {};
+  return Enqueue(info.Env(), timeout,
+                 [name = std::move(name)](Session& session, Deadline deadline) {
+                   return Nothing(session.family.DeleteDevice(name, deadline));
+                 });
+}
+
+Napi::Value Host::SetMac(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  std::string name = arguments.Text();
+  const MacAddress mac = arguments.Mac();
+  const double timeout = arguments.Number();
+  if (!arguments.Ok()) return {};
+  return Enqueue(info.Env(), timeout,
+                 [name = std::move(name), mac](Session& session, Deadline deadline) {
+                   return Nothing(session.family.SetMac(name, mac, deadline));
+                 });
+}
+
+Napi::Value Host::Resolve(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  DeviceLocation location;
+  location.kind = static_cast<DeviceLocation::Kind>(arguments.Unsigned());
+  location.name = arguments.Text();
+  CharDeviceHint hint;
+  hint.vdpa_name = arguments.Text();
+  hint.number.major = arguments.Unsigned();
+  hint.number.minor = arguments.Unsigned();
+  if (!arguments.Ok() || !Open(info.Env())) return {};
+  const Result<CharDeviceAnswer> answer = ResolveCharDevice(
+      *root_, location, hint.number.major == 0 ? std::nullopt : std::optional(std::move(hint)));
+  if (!answer) return Throw(info.Env(), answer.error());
+  return MakeRow(info.Env(), *answer);
+}
+
+Napi::Value Host::ReadText(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const std::string path = arguments.Text();
+  if (!arguments.Ok() || !Open(info.Env())) return {};
+  Result<std::string> text = root_->ReadFile(path, kMaxTextBytes);
+  if (!text) return info.Env().Null();
+  if (text->ends_with('\n')) text->pop_back();
+  return Napi::String::New(info.Env(), *text);
+}
+
+Napi::Value Host::Exists(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const std::string path = arguments.Text();
+  if (!arguments.Ok() || !Open(info.Env())) return {};
+  return Napi::Boolean::New(info.Env(), root_->Exists(path).value_or(false));
+}
+
+Napi::Value Host::ReadLink(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const std::string path = arguments.Text();
+  if (!arguments.Ok() || !Open(info.Env())) return {};
+  const Result<std::string> target = root_->ReadLink(path);
+  if (!target) return info.Env().Null();
+  return Napi::String::New(info.Env(), *target);
+}
+
+Napi::Value Host::List(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const std::string path = arguments.Text();
+  if (!arguments.Ok() || !Open(info.Env())) return {};
+  const Result<std::vector<DirectoryEntry>> entries = root_->List(path);
+  if (!entries) return info.Env().Null();
+  Napi::Array names = Napi::Array::New(info.Env(), entries->size());
+  std::uint32_t index = 0;
+  for (const DirectoryEntry& entry : *entries) {
+    static_cast<void>(names.Set(index++, Napi::String::New(info.Env(), entry.name)));
+  }
+  return names;
+}
+
+void Host::Abandon(const Napi::CallbackInfo& info) {
+  // The stuck thread keeps lane, session and root alive by itself. It no longer keeps the loop
+  // alive.
+  if (running_ != nullptr) running_->End(*Environment::Of(info.Env()).outbox());
+  lane_.reset();
+  session_.reset();
+}
+
+Napi::Value Host::Close(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const auto call = std::make_shared<Call>(env);
+  if (lane_ == nullptr) {
+    call->Resolve(env.Undefined());
+  } else {
+    std::shared_ptr<Outbox> outbox = Environment::Of(env).outbox();
+    call->Begin(*outbox);
+    lane_->Post([session = std::move(session_), root = std::move(root_), outbox, call]() mutable {
+      session.reset();
+      root.reset();
+      outbox->Post([outbox, call](Napi::Env there) {
+        call->End(*outbox);
+        call->Resolve(there.Undefined());
+      });
+    });
+    lane_.reset();
+  }
+  root_.reset();
+  return call->Promise();
+}
+
+}  // namespace vdpa::addon

@@ -1,0 +1,63 @@
+#include "addon/lane.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <utility>
+
+namespace vdpa::addon {
+
+Result<std::unique_ptr<Lane>> Lane::Start() {
+  auto queue = std::make_shared<Queue>();
+  auto argument = std::make_unique<std::shared_ptr<Queue>>(queue);
+  // Signals belong to the process's own handlers: none may interrupt a netlink exchange here.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  pthread_t thread{};
+  const int status = pthread_create(&thread, nullptr, &Lane::Run, argument.get());
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (status != 0) return SystemError("start a thread", status);
+  static_cast<void>(argument.release());  // the thread's now
+  pthread_detach(thread);
+  return std::unique_ptr<Lane>(new Lane(std::move(queue)));
+}
+
+Lane::~Lane() {
+  const std::lock_guard lock(queue_->mutex);
+  queue_->ending = true;
+  queue_->changed.notify_one();
+}
+
+void Lane::Post(Work work) {
+  const std::lock_guard lock(queue_->mutex);
+  queue_->work.push_back(std::move(work));
+  queue_->changed.notify_one();
+}
+
+void Lane::DropQueued() {
+  std::deque<Work> dropped;
+  const std::lock_guard lock(queue_->mutex);
+  dropped.swap(queue_->work);
+}
+
+void* Lane::Run(void* argument) {
+  const std::unique_ptr<std::shared_ptr<Queue>> held(
+      static_cast<std::shared_ptr<Queue>*>(argument));
+  Queue& queue = **held;
+  std::unique_lock lock(queue.mutex);
+  for (;;) {
+    queue.changed.wait(lock, [&queue] { return queue.ending || !queue.work.empty(); });
+    if (queue.work.empty()) return nullptr;
+    {
+      const Work work = std::move(queue.work.front());
+      queue.work.pop_front();
+      lock.unlock();
+      work();
+    }  // what the work captured is let go before the next wait
+    lock.lock();
+  }
+}
+
+}  // namespace vdpa::addon

@@ -1,0 +1,129 @@
+// Netlink attributes: a bounds-checked reader, tables that fill records, and a writer.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "records.h"
+#include "result.h"
+
+namespace vdpa {
+
+struct Attribute {
+  std::uint16_t type = 0;  ///< without the NESTED and byte order bits
+  std::span<const std::byte> payload;
+};
+
+/// Walks a run of attributes. The first thing wrong is kept and ends the walk, so that callers read
+/// without checks and ask once at the end.
+class AttributeReader {
+ public:
+  explicit AttributeReader(std::span<const std::byte> bytes) : rest_(bytes) {}
+
+  /// The next attribute but padding (type 0); nothing at the end or after an error.
+  std::optional<Attribute> Next();
+
+  // Each checks the size and leaves `out` alone when it is wrong.
+  void Read(const Attribute& attribute, std::uint8_t& out);
+  void Read(const Attribute& attribute, std::uint16_t& out);
+  void Read(const Attribute& attribute, std::uint32_t& out);
+  void Read(const Attribute& attribute, std::uint64_t& out);
+  void Read(const Attribute& attribute, MacAddress& out);
+  /// Text up to the first NUL, or to the end: the kernel's NLA_STRING does not promise a NUL.
+  void Read(const Attribute& attribute, std::string& out);
+
+  template <typename T>
+  void Read(const Attribute& attribute, std::optional<T>& out) {
+    T value{};
+    Read(attribute, value);
+    if (Ok()) out = std::move(value);
+  }
+
+  void Fail(std::string message);
+  bool Ok() const { return error_.empty(); }
+  const std::string& Problem() const { return error_; }  ///< empty when all is well
+
+ private:
+  template <typename T>
+  void ReadInteger(const Attribute& attribute, T& out);
+  bool CheckSize(const Attribute& attribute, std::size_t size);
+
+  std::span<const std::byte> rest_;
+  std::string error_;
+};
+
+enum class Presence : std::uint8_t { kOptional, kRequired };
+
+/// One row of a record's table: the attribute, and the member whose type is the wire type.
+template <typename Record>
+struct Field {
+  std::uint16_t attribute;
+  Presence presence;
+  void (*read)(AttributeReader&, const Attribute&, Record&);
+};
+
+template <typename Record, auto kMember>
+constexpr Field<Record> Row(std::uint16_t attribute, Presence presence = Presence::kOptional) {
+  return {attribute, presence, [](AttributeReader& reader, const Attribute& from, Record& into) {
+            reader.Read(from, into.*kMember);
+          }};
+}
+
+/// Fills a record from a run of attributes. An attribute without a row (a newer kernel's, or one
+/// that needs a decision) goes to `other`.
+template <typename Record, typename Other>
+Result<Record> ParseRecord(std::string_view op, std::span<const Field<Record>> table,
+                           std::span<const std::byte> attributes, const Other& other) {
+  Record record;
+  AttributeReader reader(attributes);
+  std::uint64_t seen = 0;  // bit i = row i; no table has more than 64
+  while (auto attribute = reader.Next()) {
+    std::size_t row = 0;
+    while (row < table.size() && table[row].attribute != attribute->type) ++row;
+    if (row == table.size()) {
+      other(reader, *attribute, record);
+    } else {
+      table[row].read(reader, *attribute, record);
+      seen |= std::uint64_t{1} << row;
+    }
+  }
+  for (std::size_t row = 0; row < table.size(); ++row) {
+    if (table[row].presence == Presence::kRequired && (seen >> row & 1U) == 0) {
+      reader.Fail("attribute " + std::to_string(table[row].attribute) + " is missing");
+    }
+  }
+  if (!reader.Ok()) return Malformed(std::string(op), reader.Problem());
+  return record;
+}
+
+template <typename Record>
+Result<Record> ParseRecord(std::string_view op, std::span<const Field<Record>> table,
+                           std::span<const std::byte> attributes) {
+  return ParseRecord(op, table, attributes, [](AttributeReader&, const Attribute&, Record&) {});
+}
+
+/// Appends attributes, each padded to four bytes.
+class AttributeWriter {
+ public:
+  AttributeWriter& Add(std::uint16_t type, std::uint16_t value);
+  AttributeWriter& Add(std::uint16_t type, std::uint32_t value);
+  AttributeWriter& Add(std::uint16_t type, std::uint64_t value);
+  AttributeWriter& Add(std::uint16_t type, const MacAddress& value);
+  /// Always with the NUL: the kernel compares names with strcmp, and does not check for one.
+  AttributeWriter& Add(std::uint16_t type, std::string_view value);
+
+  const std::vector<std::byte>& Bytes() const { return bytes_; }
+
+ private:
+  AttributeWriter& AddBytes(std::uint16_t type, std::span<const std::byte> payload);
+
+  std::vector<std::byte> bytes_;
+};
+
+}  // namespace vdpa

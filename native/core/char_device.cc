@@ -1,0 +1,159 @@
+#include "char_device.h"
+
+#include <dirent.h>
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "device_path.h"
+#include "pci_address.h"
+#include "vdpa_bus.h"
+
+namespace vdpa {
+namespace {
+
+using Kind = DeviceLocation::Kind;
+
+constexpr std::size_t kNameLimit = 255;
+
+/// Names become parts of paths here, so nothing may climb out of its directory.
+bool IsPlainName(std::string_view name) {
+  return !name.empty() && name.size() <= kNameLimit && name != "." && name != ".." &&
+         name.find('/') == std::string_view::npos && name.find('\0') == std::string_view::npos;
+}
+
+bool IsValid(const DeviceLocation& location) {
+  if (location.kind == Kind::kPci) return ParsePciAddress(location.name).has_value();
+  return IsPlainName(location.name);
+}
+
+/// Whether the vDPA device `vdpa_name` below `parent_path` is the one at `location`.
+bool IsAt(const DeviceLocation& location, std::string_view parent_path,
+          std::string_view vdpa_name) {
+  switch (location.kind) {
+    case Kind::kPci:
+      // Some drivers put an auxiliary device of their own in between (pds_core.vDPA.N). An SF,
+      // though, is a device in its own right: what it carries does not belong to the PF.
+      return NearestPciComponent(parent_path) == location.name &&
+             NearestSfComponent(parent_path).empty();
+    case Kind::kAuxiliary:
+      return LastComponent(parent_path) == location.name;
+    case Kind::kSoftware:
+      return vdpa_name == location.name && NearestPciComponent(parent_path).empty();
+  }
+  return false;
+}
+
+Result<CharDeviceAnswer> WithNode(const HostRoot& root, std::string vdpa_name, CharDevice found) {
+  CharDeviceAnswer answer{.vdpa_name = std::move(vdpa_name), .driver = "vhost_vdpa"};
+  const auto node = OrAbsent(root.NodeNumber("dev/" + found.name));
+  if (!node) return std::unexpected(node.error());
+  const DeviceNumber expected{found.major, found.minor};
+  if (!node->has_value()) {
+    answer.state = CharDeviceState::kNodeMissing;
+  } else if (root.live() && **node != expected) {
+    answer.state = CharDeviceState::kNodeMismatch;
+  } else {
+    answer.state = CharDeviceState::kOk;  // in a captured tree a node may be a plain file
+  }
+  found.node_exists = answer.state == CharDeviceState::kOk;
+  answer.char_device = std::move(found);
+  return answer;
+}
+
+/// Unset when the hint no longer holds.
+Result<std::optional<CharDeviceAnswer>> FromHint(const HostRoot& root,
+                                                 const DeviceLocation& location,
+                                                 const CharDeviceHint& hint) {
+  const auto target = OrAbsent(root.ReadLink("sys/dev/char/" + FormatDeviceNumber(hint.number)));
+  if (!target) return std::unexpected(target.error());
+  const auto place = target->has_value() ? ParseVhostPath(**target) : std::nullopt;
+  if (!place || place->vdpa_name != hint.vdpa_name ||
+      !IsAt(location, place->parent_path, place->vdpa_name)) {
+    return std::optional<CharDeviceAnswer>();
+  }
+  return WithNode(root, hint.vdpa_name,
+                  {std::string(place->char_name), hint.number.major, hint.number.minor});
+}
+
+Result<CharDeviceAnswer> FromName(const HostRoot& root, const std::string& vdpa_name) {
+  auto found = FindCharDevice(root, vdpa_name);
+  if (!found) return std::unexpected(found.error());
+  if (found->has_value()) return WithNode(root, vdpa_name, std::move(**found));
+  Result<std::string> driver = ReadVdpaDriver(root, vdpa_name);
+  if (!driver) return std::unexpected(driver.error());
+  return CharDeviceAnswer{
+      .state = CharDeviceState::kNotBound, .vdpa_name = vdpa_name, .driver = std::move(*driver)};
+}
+
+/// Whether `name` is on the vDPA bus and at this location.
+Result<bool> IsDeviceAt(const HostRoot& root, const DeviceLocation& location,
+                        const std::string& name) {
+  const auto target = OrAbsent(root.ReadLink("sys/bus/vdpa/devices/" + name));
+  if (!target) return std::unexpected(target.error());
+  const auto path = target->has_value() ? DevicesPath(**target) : std::nullopt;
+  return path && LastComponent(*path) == name && IsAt(location, ParentPath(*path), name);
+}
+
+/// Adds the vDPA devices among the entries of a directory; false when there is no such directory.
+Result<bool> AddChildren(const HostRoot& root, const DeviceLocation& location,
+                         const std::string& directory, bool descend,
+                         std::vector<std::string>& names) {
+  const auto entries = OrAbsent(root.List(directory));
+  if (!entries) return std::unexpected(entries.error());
+  if (!entries->has_value()) return false;
+  for (const DirectoryEntry& entry : **entries) {
+    if (entry.type != DT_DIR && entry.type != DT_UNKNOWN) continue;
+    const Result<bool> here = IsDeviceAt(root, location, entry.name);
+    if (!here) return here;
+    if (*here) {
+      names.push_back(entry.name);
+    } else if (descend && IsAuxiliaryName(entry.name) && NearestSfComponent(entry.name).empty()) {
+      const Result<bool> below =
+          AddChildren(root, location, directory + "/" + entry.name, false, names);
+      if (!below) return below;
+    }
+  }
+  return true;
+}
+
+Result<CharDeviceAnswer> BySearch(const HostRoot& root, const DeviceLocation& location,
+                                  const std::optional<CharDeviceHint>& hint) {
+  if (location.kind == Kind::kSoftware) {
+    const Result<bool> here = IsDeviceAt(root, location, location.name);
+    if (!here) return std::unexpected(here.error());
+    if (*here) return FromName(root, location.name);
+    return CharDeviceAnswer{.state = CharDeviceState::kNoVdpaDevice};
+  }
+  const bool pci = location.kind == Kind::kPci;
+  std::vector<std::string> names;
+  const Result<bool> parent = AddChildren(
+      root, location, (pci ? "sys/bus/pci/devices/" : "sys/bus/auxiliary/devices/") + location.name,
+      pci, names);
+  if (!parent) return std::unexpected(parent.error());
+  if (!*parent) return CharDeviceAnswer{.state = CharDeviceState::kNoParent};
+  if (names.empty()) return CharDeviceAnswer{.state = CharDeviceState::kNoVdpaDevice};
+
+  // One device per parent is the rule; where a driver allows more, the one that was meant before,
+  // else the first by name.
+  std::ranges::sort(names);
+  const bool known = hint && std::ranges::find(names, hint->vdpa_name) != names.end();
+  return FromName(root, known ? hint->vdpa_name : names.front());
+}
+
+}  // namespace
+
+Result<CharDeviceAnswer> ResolveCharDevice(const HostRoot& root, const DeviceLocation& location,
+                                           const std::optional<CharDeviceHint>& hint) {
+  if (!IsValid(location)) return Malformed("resolve " + location.name, "not a device location");
+  if (hint) {
+    auto answer = FromHint(root, location, *hint);
+    if (!answer) return std::unexpected(answer.error());
+    if (answer->has_value()) return std::move(**answer);
+  }
+  return BySearch(root, location, hint);
+}
+
+}  // namespace vdpa

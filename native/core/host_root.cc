@@ -1,0 +1,208 @@
+#include "host_root.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+
+namespace vdpa {
+namespace {
+
+constexpr std::size_t kPage = 4096;
+constexpr std::size_t kDirectoryBuffer = std::size_t{32} * 1024;
+// openat2 answers EAGAIN when something was renamed or mounted while it resolved a "..".
+constexpr int kResolveAttempts = 64;
+
+std::unexpected<Error> PathError(std::string_view call, const std::string& path, int errno_value) {
+  const bool gone = errno_value == ENOENT || errno_value == ENODEV || errno_value == ENXIO;
+  return std::unexpected(
+      Error{gone ? Fault::kGone : Fault::kSystem, std::string(call) + " " + path, errno_value});
+}
+
+ssize_t ReadSome(int fd, char* buffer, std::size_t size) {
+  ssize_t got = 0;
+  do {
+    got = read(fd, buffer, size);
+  } while (got < 0 && errno == EINTR);
+  return got;
+}
+
+UniqueFd OpenInside(const UniqueFd& root, const char* path, int flags) {
+  open_how how{};
+  how.flags = static_cast<std::uint64_t>(static_cast<unsigned>(flags | O_CLOEXEC));
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+  int64_t fd = -1;
+  for (int attempt = 0; attempt < kResolveAttempts; ++attempt) {
+    fd = syscall(SYS_openat2, root.Get(), path, &how, sizeof(how));
+    if (fd >= 0 || errno != EAGAIN) break;
+  }
+  return UniqueFd(static_cast<int>(fd));
+}
+
+void AppendEntries(std::string_view bytes, std::vector<DirectoryEntry>& entries) {
+  while (!bytes.empty()) {
+    decltype(dirent64::d_reclen) length = 0;
+    decltype(dirent64::d_type) type = 0;
+    std::memcpy(&length, bytes.data() + offsetof(dirent64, d_reclen), sizeof(length));
+    std::memcpy(&type, bytes.data() + offsetof(dirent64, d_type), sizeof(type));
+    const std::string_view name(bytes.data() + offsetof(dirent64, d_name));
+    if (name != "." && name != "..") entries.push_back({std::string(name), type});
+    bytes.remove_prefix(length);
+  }
+}
+
+}  // namespace
+
+Result<HostRoot> HostRoot::OpenLive(std::string path) {
+  UniqueFd fd(open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return PathError("open", path, errno);
+  HostRoot root(std::move(path), std::move(fd));
+  root.live_ = true;
+  return root;
+}
+
+Result<HostRoot> HostRoot::Open(std::string path) {
+  Result<HostRoot> root = OpenLive(std::move(path));
+  if (!root) return root;
+
+  // "/" under any of its names: what counts is the directory, not how it was spelled.
+  struct stat given{};
+  struct stat own{};
+  if (fstat(root->fd_.Get(), &given) != 0) return PathError("stat", root->path_, errno);
+  root->live_ = stat("/", &own) == 0 && given.st_dev == own.st_dev && given.st_ino == own.st_ino;
+  if (root->live_) return root;
+
+  const UniqueFd probe(OpenInside(root->fd_, ".", O_PATH | O_DIRECTORY));
+  if (!probe) {
+    return std::unexpected(Error{
+        Fault::kSystem, "openat2 " + root->path_, errno,
+        "a captured root can be read safely only with openat2 (Linux 5.6, allowed by seccomp)"});
+  }
+  return root;
+}
+
+UniqueFd HostRoot::OpenAt(const std::string& path, int flags) const {
+  if (live_) return UniqueFd(openat(fd_.Get(), path.c_str(), flags | O_CLOEXEC));
+  return OpenInside(fd_, path.c_str(), flags);
+}
+
+Result<UniqueFd> HostRoot::OpenToRead(const std::string& path) const {
+  if (!live_) {
+    // A tree unpacked by root can hold real device nodes, and merely opening a vhost-vdpa node
+    // resets the device; a FIFO would block. So look before opening.
+    const UniqueFd look(OpenInside(fd_, path.c_str(), O_PATH));
+    struct stat status{};
+    if (!look || fstat(look.Get(), &status) != 0) return PathError("open", path, errno);
+    if (!S_ISREG(status.st_mode)) return Malformed("open " + path, "not a regular file");
+  }
+  UniqueFd fd = OpenAt(path, O_RDONLY | O_NOCTTY);
+  if (!fd) return PathError("open", path, errno);
+  return fd;
+}
+
+Result<std::string> HostRoot::ReadAttribute(const std::string& path) const {
+  const Result<UniqueFd> file = OpenToRead(path);
+  if (!file) return std::unexpected(file.error());
+  std::array<char, kPage> buffer;
+  const ssize_t got = ReadSome(file->Get(), buffer.data(), buffer.size());
+  if (got < 0) return PathError("read", path, errno);
+  std::string_view text(buffer.data(), static_cast<std::size_t>(got));
+  if (text.size() == buffer.size()) return Malformed("read " + path, "an attribute above 4 KiB");
+  if (text.ends_with('\n')) text.remove_suffix(1);
+  return std::string(text);
+}
+
+Result<std::string> HostRoot::ReadFile(const std::string& path, std::size_t limit) const {
+  const Result<UniqueFd> file = OpenToRead(path);
+  if (!file) return std::unexpected(file.error());
+  std::string text;
+  std::array<char, kPage> buffer;
+  for (;;) {
+    const ssize_t got = ReadSome(file->Get(), buffer.data(), buffer.size());
+    if (got < 0) return PathError("read", path, errno);
+    if (got == 0) return text;
+    if (static_cast<std::size_t>(got) > limit - text.size()) {
+      return Malformed("read " + path, "above " + std::to_string(limit) + " bytes");
+    }
+    text.append(buffer.data(), static_cast<std::size_t>(got));
+  }
+}
+
+Result<std::vector<std::byte>> HostRoot::ReadBytes(const std::string& path,
+                                                   std::size_t limit) const {
+  const Result<std::string> text = ReadFile(path, limit);
+  if (!text) return std::unexpected(text.error());
+  std::vector<std::byte> bytes(text->size());
+  std::ranges::transform(*text, bytes.begin(), [](char c) { return static_cast<std::byte>(c); });
+  return bytes;
+}
+
+Result<std::string> HostRoot::ReadLink(const std::string& path) const {
+  std::array<char, kPage> buffer;
+  ssize_t got = -1;
+  if (live_) {
+    got = readlinkat(fd_.Get(), path.c_str(), buffer.data(), buffer.size());
+  } else {
+    const UniqueFd link(OpenInside(fd_, path.c_str(), O_PATH | O_NOFOLLOW));
+    if (!link) return PathError("readlink", path, errno);
+    struct stat status{};
+    if (fstat(link.Get(), &status) != 0) return PathError("readlink", path, errno);
+    // An empty path names the descriptor itself; the kernel says ENOENT there for what is no link.
+    if (!S_ISLNK(status.st_mode)) return PathError("readlink", path, EINVAL);
+    got = readlinkat(link.Get(), "", buffer.data(), buffer.size());
+  }
+  if (got < 0) return PathError("readlink", path, errno);
+  const auto size = static_cast<std::size_t>(got);
+  if (size == buffer.size()) return Malformed("readlink " + path, "a target above 4 KiB");
+  return std::string(buffer.data(), size);
+}
+
+Result<std::vector<DirectoryEntry>> HostRoot::List(const std::string& path) const {
+  const UniqueFd directory(OpenAt(path, O_RDONLY | O_DIRECTORY | O_NOCTTY));
+  if (!directory) return PathError("open", path, errno);
+  std::vector<DirectoryEntry> entries;
+  alignas(dirent64) std::array<char, kDirectoryBuffer> buffer;
+  for (;;) {
+    const ssize_t got = getdents64(directory.Get(), buffer.data(), buffer.size());
+    if (got < 0) return PathError("getdents", path, errno);
+    if (got == 0) return entries;
+    AppendEntries({buffer.data(), static_cast<std::size_t>(got)}, entries);
+  }
+}
+
+Result<bool> HostRoot::Exists(const std::string& path) const {
+  struct stat status{};
+  int outcome = -1;
+  if (live_) {
+    outcome = fstatat(fd_.Get(), path.c_str(), &status, 0);
+  } else {
+    const UniqueFd found(OpenInside(fd_, path.c_str(), O_PATH));
+    if (found) return true;
+  }
+  if (outcome == 0) return true;
+  if (errno == ENOENT || errno == ENODEV || errno == ENXIO) return false;
+  return PathError("stat", path, errno);
+}
+
+Result<std::optional<DeviceNumber>> HostRoot::NodeNumber(const std::string& path) const {
+  struct stat status{};
+  if (live_) {
+    if (fstatat(fd_.Get(), path.c_str(), &status, 0) != 0) return PathError("stat", path, errno);
+  } else {
+    const UniqueFd found(OpenInside(fd_, path.c_str(), O_PATH));
+    if (!found || fstat(found.Get(), &status) != 0) return PathError("stat", path, errno);
+  }
+  if (!S_ISCHR(status.st_mode)) return std::optional<DeviceNumber>();
+  return std::optional(DeviceNumber{major(status.st_rdev), minor(status.st_rdev)});
+}
+
+}  // namespace vdpa

@@ -1,0 +1,87 @@
+// The file system that is looked at: the live machine, or a captured tree that stands in for it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "device_number.h"
+#include "result.h"
+#include "unique_fd.h"
+
+namespace vdpa {
+
+struct DirectoryEntry {
+  std::string name;
+  std::uint8_t type = 0;  ///< DT_* of <dirent.h>; DT_UNKNOWN is possible
+};
+
+/// The descriptor of a root directory; `sys/`, `dev/`, `proc/` and `netlink/` lie below it. Every
+/// path given to it is relative. Absence (ENOENT, ENODEV, ENXIO) is Fault::kGone: objects in sysfs
+/// come and go between two calls, and a removed one that is still open answers ENODEV.
+///
+/// The machine's own root is read with plain `openat`: three system calls per attribute, because
+/// system calls are the cost of an inventory. In a captured tree every path is resolved inside that
+/// tree (RESOLVE_IN_ROOT), so that its links, absolute or climbing, never reach this machine's
+/// files.
+class HostRoot {
+ public:
+  /// Live when `path` is this machine's "/", under whatever spelling; else a captured tree.
+  static Result<HostRoot> Open(std::string path);
+
+  /// A running system's root that is mounted elsewhere, as a container may have its host's. Only
+  /// for trees that are trusted: their links are followed by the machine's own rules.
+  static Result<HostRoot> OpenLive(std::string path);
+
+  /// False for a captured tree, which stands still.
+  bool live() const { return live_; }
+  const std::string& path() const { return path_; }
+
+  /// One sysfs attribute without its trailing newline: open, one read, close. The kernel gives an
+  /// attribute whole in one read of a page.
+  Result<std::string> ReadAttribute(const std::string& path) const;
+
+  /// A whole file, for what is not a sysfs attribute: /proc hands out long files in pieces. More
+  /// than `limit` bytes is Fault::kMalformed.
+  Result<std::string> ReadFile(const std::string& path, std::size_t limit) const;
+
+  /// The same as bytes.
+  Result<std::vector<std::byte>> ReadBytes(const std::string& path, std::size_t limit) const;
+
+  /// Where a symbolic link points, as written in it; never followed.
+  Result<std::string> ReadLink(const std::string& path) const;
+
+  /// Everything in a directory but "." and "..", in no order.
+  Result<std::vector<DirectoryEntry>> List(const std::string& path) const;
+
+  /// Whether the path leads to something. Links are followed: a dangling one leads nowhere.
+  Result<bool> Exists(const std::string& path) const;
+
+  /// The number of a character device node; unset when the path is there but is no such node.
+  Result<std::optional<DeviceNumber>> NodeNumber(const std::string& path) const;
+
+ private:
+  HostRoot(std::string path, UniqueFd fd) : path_(std::move(path)), fd_(std::move(fd)) {}
+
+  UniqueFd OpenAt(const std::string& path, int flags) const;
+  Result<UniqueFd> OpenToRead(const std::string& path) const;
+
+  std::string path_;
+  UniqueFd fd_;
+  bool live_ = false;
+};
+
+inline bool IsGone(const Error& error) { return error.fault == Fault::kGone; }
+
+/// For what may be missing: absence becomes an unset value, every other error stays one.
+template <typename T>
+Result<std::optional<T>> OrAbsent(Result<T> result) {
+  if (result) return std::optional<T>(std::move(*result));
+  if (IsGone(result.error())) return std::optional<T>();
+  return std::unexpected(std::move(result.error()));
+}
+
+}  // namespace vdpa

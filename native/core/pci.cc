@@ -1,0 +1,206 @@
+#include "pci.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "device_path.h"
+#include "driver_index.h"
+#include "pci_address.h"
+#include "pci_attributes.h"
+
+namespace vdpa {
+namespace {
+
+/// One directory entry of the bus; `row` is set once the function belongs into the result.
+struct Slot {
+  PciAddress address;
+  std::string text;
+  bool is_vf = false;
+  std::optional<PciFunction> row = std::nullopt;
+};
+
+struct VfPlace {
+  std::uint32_t index = 0;
+  Slot* slot = nullptr;
+};
+
+class PciReader {
+ public:
+  PciReader(const HostRoot& root, std::vector<Slot> slots)
+      : root_(&root), slots_(std::move(slots)), drivers_(root) {}
+
+  Result<void> ReadPhysicalFunctions();
+  Result<void> ReadCarrier(const PciAddress& address);
+  std::vector<PciFunction> TakeRows() &&;
+
+ private:
+  Result<void> ReadVfs(Slot& pf, std::uint32_t count);
+  Result<std::vector<VfPlace>> LocateVfs(const Slot& pf, std::uint32_t count);
+  Result<bool> ReadVf(Slot& vf, PciFunction row);
+
+  Slot* Find(const PciAddress& address);
+  PciAttributes Of(const Slot& slot) const { return {*root_, slot.text}; }
+
+  const HostRoot* root_;
+  std::vector<Slot> slots_;
+  DriverIndex drivers_;
+};
+
+Slot* PciReader::Find(const PciAddress& address) {
+  const auto found = std::ranges::lower_bound(slots_, address, {}, &Slot::address);
+  return found != slots_.end() && found->address == address ? &*found : nullptr;
+}
+
+Result<void> PciReader::ReadPhysicalFunctions() {
+  // In order of address: offsets are positive, so a PF comes before its VFs and they need not be
+  // asked whether they are PFs.
+  for (Slot& slot : slots_) {
+    if (slot.is_vf) continue;
+    const auto total = Of(slot).ReadNumber<std::uint16_t>("sriov_totalvfs");
+    if (!total) return std::unexpected(total.error());
+    if (total->value_or(0) == 0) continue;
+    const auto count = Of(slot).ReadNumber<std::uint16_t>("sriov_numvfs");
+    if (!count) return std::unexpected(count.error());
+    auto row = Of(slot).ReadFunction();
+    if (!row) return std::unexpected(row.error());
+    if (!row->has_value()) continue;
+    slot.row = std::move(*row);
+    slot.row->sriov = SriovCapability{**total, count->value_or(0)};
+    const Result<void> vfs = ReadVfs(slot, slot.row->sriov->num_vfs);
+    if (!vfs) return vfs;
+  }
+  return {};
+}
+
+Result<std::vector<VfPlace>> PciReader::LocateVfs(const Slot& pf, std::uint32_t count) {
+  std::vector<VfPlace> places;
+  const auto offset = Of(pf).ReadNumber<std::uint16_t>("sriov_offset");
+  if (!offset) return std::unexpected(offset.error());
+  const auto stride = Of(pf).ReadNumber<std::uint16_t>("sriov_stride");
+  if (!stride) return std::unexpected(stride.error());
+
+  const auto linked = [&](std::uint32_t index) {
+    return Of(pf).ReadFunctionLink("virtfn" + std::to_string(index));
+  };
+
+  if (offset->has_value() && stride->has_value()) {
+    // Both can change with the number of VFs, between two reads: the first and the last link
+    // confirm them.
+    bool confirmed = true;
+    for (const std::uint32_t index : {0U, count - 1}) {
+      const auto link = linked(index);
+      if (!link) return std::unexpected(link.error());
+      const auto address = VfAddress(pf.address, **offset, **stride, index);
+      confirmed = confirmed && address && *link == address;
+    }
+    for (std::uint32_t index = 0; confirmed && index < count; ++index) {
+      const auto address = VfAddress(pf.address, **offset, **stride, index);
+      Slot* const slot = address ? Find(*address) : nullptr;
+      if (slot != nullptr) places.push_back({index, slot});
+    }
+    if (confirmed) return places;
+  }
+  // Older kernels, platforms that number VFs in their own way, or VFs on their way in or out.
+  for (std::uint32_t index = 0; index < count; ++index) {
+    const auto address = linked(index);
+    if (!address) return std::unexpected(address.error());
+    Slot* const slot = address->has_value() ? Find(**address) : nullptr;
+    if (slot != nullptr) places.push_back({index, slot});
+  }
+  return places;
+}
+
+Result<void> PciReader::ReadVfs(Slot& pf, std::uint32_t count) {
+  if (count == 0) return {};
+  const auto places = LocateVfs(pf, count);
+  if (!places) return std::unexpected(places.error());
+  std::optional<PciFunction> shared;
+  for (const VfPlace& place : *places) {
+    place.slot->is_vf = true;
+    if (!shared) {
+      // SR-IOV gives all VFs of a PF the same ids, class and revision; the kernel itself reads them
+      // from the first VF and copies them. The NUMA node is that of the bus they share.
+      auto identity = Of(*place.slot).ReadIdentity();
+      if (!identity) return std::unexpected(identity.error());
+      if (!identity->has_value()) continue;
+      shared = std::move(*identity);
+      shared->numa_node = pf.row->numa_node;
+      shared->pf_address = pf.text;
+    }
+    PciFunction row = *shared;
+    row.address = place.slot->text;
+    row.vf_index = place.index;
+    // Without a group on the PF no IOMMU translates for this device, so its VFs have none either.
+    // (The pretended group that vfio gives a VF in its no-IOMMU mode isolates nothing.)
+    const Result<bool> read = ReadVf(*place.slot, std::move(row));
+    if (!read) return std::unexpected(read.error());
+    if (*read && pf.row->iommu_group) {
+      const auto group = Of(*place.slot).ReadIommuGroup();
+      if (!group) return std::unexpected(group.error());
+      place.slot->row->iommu_group = *group;
+    }
+  }
+  return {};
+}
+
+/// Adds what is each VF's own; false when it is gone.
+Result<bool> PciReader::ReadVf(Slot& vf, PciFunction row) {
+  Result<std::string> driver = drivers_.DriverOf(vf.address, vf.text);
+  if (!driver) return std::unexpected(driver.error());
+  row.driver = std::move(*driver);
+  const Result<bool> present = Of(vf).ReadOverride(row.driver_override);
+  if (present && *present) vf.row = std::move(row);
+  return present;
+}
+
+Result<void> PciReader::ReadCarrier(const PciAddress& address) {
+  Slot* const slot = Find(address);
+  if (slot == nullptr || slot->row) return {};
+  auto row = Of(*slot).ReadFunction();
+  if (!row) return std::unexpected(row.error());
+  if (!row->has_value()) return {};
+  // The kernel links a VF to its PF only when it made the VF itself; a VF that was passed through
+  // to this machine looks like any function.
+  const auto pf = Of(*slot).ReadFunctionLink("physfn");
+  if (!pf) return std::unexpected(pf.error());
+  if (pf->has_value()) (*row)->pf_address = FormatPciAddress(**pf);
+  slot->row = std::move(*row);
+  return {};
+}
+
+std::vector<PciFunction> PciReader::TakeRows() && {
+  std::vector<PciFunction> rows;
+  for (Slot& slot : slots_) {
+    if (slot.row) rows.push_back(std::move(*slot.row));
+  }
+  return rows;
+}
+
+}  // namespace
+
+Result<std::vector<PciFunction>> ReadPciFunctions(const HostRoot& root,
+                                                  std::span<const std::string> carriers) {
+  auto entries = OrAbsent(root.List("sys/bus/pci/devices"));
+  if (!entries) return std::unexpected(entries.error());
+  if (!entries->has_value()) return std::vector<PciFunction>();
+  std::vector<Slot> slots;
+  slots.reserve((*entries)->size());
+  for (DirectoryEntry& entry : **entries) {
+    const auto address = ParsePciAddress(entry.name);
+    if (address) slots.push_back({*address, std::move(entry.name)});
+  }
+  std::ranges::sort(slots, {}, &Slot::address);
+
+  PciReader reader(root, std::move(slots));
+  const Result<void> physical = reader.ReadPhysicalFunctions();
+  if (!physical) return std::unexpected(physical.error());
+  for (const std::string& carrier : carriers) {
+    const auto address = ParsePciAddress(carrier);
+    if (!address) continue;
+    const Result<void> read = reader.ReadCarrier(*address);
+    if (!read) return std::unexpected(read.error());
+  }
+  return std::move(reader).TakeRows();
+}
+
+}  // namespace vdpa

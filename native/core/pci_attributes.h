@@ -1,0 +1,59 @@
+// The attribute files of one PCI function.
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "host_root.h"
+#include "number_text.h"
+#include "pci_address.h"
+#include "records.h"
+#include "result.h"
+
+namespace vdpa {
+
+/// A function may vanish at any moment, and old kernels lack some files: what is absent is unset.
+/// A view: it lives no longer than the root and the address text.
+class PciAttributes {
+ public:
+  PciAttributes(const HostRoot& root, std::string_view address) : root_(&root), address_(address) {}
+
+  /// Everything that the function itself tells; unset when it is gone.
+  Result<std::optional<PciFunction>> ReadFunction() const;
+
+  /// The ids and the driver only; unset when it is gone.
+  Result<std::optional<PciFunction>> ReadIdentity() const;
+
+  /// False when the function is gone.
+  Result<bool> ReadOverride(std::optional<std::string>& driver_override) const;
+
+  Result<std::optional<std::uint32_t>> ReadIommuGroup() const;
+
+  /// The function that a link such as `physfn` or `virtfn0` names, whether or not it exists.
+  Result<std::optional<PciAddress>> ReadFunctionLink(const std::string& name) const;
+
+  /// A number, in hexadecimal with or without "0x" when `base` is 16.
+  template <std::integral T>
+  Result<std::optional<T>> ReadNumber(const std::string& name, int base = 10) const {
+    const std::string path = PathOf(name);
+    const auto text = OrAbsent(root_->ReadAttribute(path));
+    if (!text) return std::unexpected(text.error());
+    if (!text->has_value()) return std::optional<T>();
+    std::string_view digits = **text;
+    if (base == 16 && digits.starts_with("0x")) digits.remove_prefix(2);
+    const std::optional<T> number = ParseNumber<T>(digits, base);
+    if (!number) return Malformed("read " + path, "not a number in range: " + **text);
+    return number;
+  }
+
+ private:
+  std::string PathOf(const std::string& name) const;
+
+  const HostRoot* root_;
+  std::string_view address_;
+};
+
+}  // namespace vdpa

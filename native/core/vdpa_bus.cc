@@ -1,0 +1,170 @@
+#include "vdpa_bus.h"
+
+#include <dirent.h>
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "device_path.h"
+#include "number_text.h"
+
+namespace vdpa {
+namespace {
+
+constexpr const char* kBus = "sys/bus/vdpa";
+constexpr const char* kDevices = "sys/bus/vdpa/devices";
+constexpr const char* kCharLinks = "sys/dev/char";
+constexpr std::string_view kVhostDriver = "vhost_vdpa";
+constexpr std::size_t kProcDevicesLimit = std::size_t{1} << 20U;
+
+/// The major number of a driver in the text of /proc/devices, where character devices come first.
+std::optional<std::uint32_t> ParseCharMajor(std::string_view text, std::string_view driver) {
+  while (!text.empty()) {
+    std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(line.size() == text.size() ? line.size() : line.size() + 1);
+    if (line.starts_with("Block devices")) break;
+    line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
+    const std::size_t space = line.find(' ');
+    if (space == std::string_view::npos || line.substr(space + 1) != driver) continue;
+    return ParseNumber<std::uint32_t>(line.substr(0, space));
+  }
+  return std::nullopt;
+}
+
+BusDevice* Find(std::vector<BusDevice>& devices, std::string_view name) {
+  const auto found = std::ranges::lower_bound(devices, name, {}, &BusDevice::name);
+  return found != devices.end() && found->name == name ? &*found : nullptr;
+}
+
+/// Follows every vhost-vdpa link of sys/dev/char. False when this root does not tell them there.
+Result<bool> ReadCharLinks(const HostRoot& root, std::vector<BusDevice>& devices) {
+  const auto registered = OrAbsent(root.ReadFile("proc/devices", kProcDevicesLimit));
+  if (!registered) return std::unexpected(registered.error());
+  if (!registered->has_value()) return false;
+  const auto major_number = ParseCharMajor(**registered, "vhost-vdpa");
+  // Without the driver no device can be bound to it, except that a captured text may be cut short.
+  if (!major_number) return root.live();
+  const auto links = OrAbsent(root.List(kCharLinks));
+  if (!links) return std::unexpected(links.error());
+  if (!links->has_value()) return false;
+
+  const std::string prefix = std::to_string(*major_number) + ":";
+  for (const DirectoryEntry& link : **links) {
+    if (!link.name.starts_with(prefix)) continue;
+    const auto number = ParseDeviceNumber(link.name);
+    if (!number) continue;
+    const auto target = OrAbsent(root.ReadLink(std::string(kCharLinks) + "/" + link.name));
+    if (!target) return std::unexpected(target.error());
+    const auto place = target->has_value() ? ParseVhostPath(**target) : std::nullopt;
+    BusDevice* const device = place ? Find(devices, place->vdpa_name) : nullptr;
+    if (device == nullptr) continue;  // it came after the listing of names, or just went
+    device->parent_path = place->parent_path;
+    device->driver = kVhostDriver;
+    device->char_device = CharDevice{std::string(place->char_name), number->major, number->minor};
+  }
+  return true;
+}
+
+/// One device by its own links. False when it is gone.
+Result<bool> ReadDevice(const HostRoot& root, BusDevice& device) {
+  const auto target = OrAbsent(root.ReadLink(std::string(kDevices) + "/" + device.name));
+  if (!target) return std::unexpected(target.error());
+  if (!target->has_value()) return false;
+  const auto path = DevicesPath(**target);
+  if (path) device.parent_path = ParentPath(*path);
+  Result<std::string> driver = ReadVdpaDriver(root, device.name);
+  if (!driver) return std::unexpected(driver.error());
+  device.driver = std::move(*driver);
+  return true;
+}
+
+/// Marks the char devices whose node is there, from one listing.
+Result<void> MarkNodes(const HostRoot& root, std::vector<BusDevice>& devices) {
+  if (std::ranges::none_of(devices, [](const BusDevice& d) { return d.char_device.has_value(); })) {
+    return {};
+  }
+  auto entries = OrAbsent(root.List("dev"));
+  if (!entries) return std::unexpected(entries.error());
+  if (!entries->has_value()) return {};
+  std::set<std::string> nodes;
+  for (DirectoryEntry& entry : **entries) {
+    // A captured tree made without privileges holds plain files in place of nodes.
+    const bool node = !root.live() || entry.type == DT_CHR || entry.type == DT_UNKNOWN;
+    if (node && IsVhostName(entry.name)) nodes.insert(std::move(entry.name));
+  }
+  for (BusDevice& device : devices) {
+    if (device.char_device)
+      device.char_device->node_exists = nodes.contains(device.char_device->name);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<bool> HasVdpaBus(const HostRoot& root) { return root.Exists(kBus); }
+
+Result<std::string> ReadVdpaDriver(const HostRoot& root, const std::string& vdpa_name) {
+  const auto target = OrAbsent(root.ReadLink(std::string(kDevices) + "/" + vdpa_name + "/driver"));
+  if (!target) return std::unexpected(target.error());
+  return target->has_value() ? std::string(LastComponent(**target)) : std::string();
+}
+
+Result<std::optional<CharDevice>> FindCharDevice(const HostRoot& root,
+                                                 const std::string& vdpa_name) {
+  const std::string directory = std::string(kDevices) + "/" + vdpa_name;
+  const auto entries = OrAbsent(root.List(directory));
+  if (!entries) return std::unexpected(entries.error());
+  if (!entries->has_value()) return std::optional<CharDevice>();
+  for (const DirectoryEntry& entry : **entries) {
+    if (!IsVhostName(entry.name)) continue;
+    const std::string path = directory + "/" + entry.name + "/dev";
+    const auto text = OrAbsent(root.ReadAttribute(path));
+    if (!text) return std::unexpected(text.error());
+    // A char device whose number is unknown is of no use: the number is its identity.
+    if (!text->has_value()) continue;
+    const auto number = ParseDeviceNumber(**text);
+    if (!number) return Malformed("read " + path, "not a device number: " + **text);
+    return CharDevice{entry.name, number->major, number->minor};
+  }
+  return std::optional<CharDevice>();
+}
+
+Result<std::optional<std::vector<BusDevice>>> ReadBusDevices(const HostRoot& root) {
+  auto entries = OrAbsent(root.List(kDevices));
+  if (!entries) return std::unexpected(entries.error());
+  if (!entries->has_value()) return std::optional<std::vector<BusDevice>>();
+  std::vector<BusDevice> devices;
+  devices.reserve((*entries)->size());
+  for (DirectoryEntry& entry : **entries) devices.push_back({.name = std::move(entry.name)});
+  if (devices.empty()) return devices;
+  std::ranges::sort(devices, {}, &BusDevice::name);
+
+  const Result<bool> linked = ReadCharLinks(root, devices);
+  if (!linked) return std::unexpected(linked.error());
+
+  std::vector<BusDevice> present;
+  present.reserve(devices.size());
+  for (BusDevice& device : devices) {
+    if (!device.char_device) {
+      const Result<bool> read = ReadDevice(root, device);
+      if (!read) return std::unexpected(read.error());
+      if (!*read) continue;
+      // Bound since sys/dev/char was listed, or that list is missing.
+      if (!*linked || device.driver == kVhostDriver) {
+        auto found = FindCharDevice(root, device.name);
+        if (!found) return std::unexpected(found.error());
+        device.char_device = std::move(*found);
+        if (device.char_device && device.driver.empty()) device.driver = kVhostDriver;
+      }
+    }
+    present.push_back(std::move(device));
+  }
+  const Result<void> marked = MarkNodes(root, present);
+  if (!marked) return std::unexpected(marked.error());
+  return present;
+}
+
+}  // namespace vdpa

@@ -1,0 +1,33 @@
+// @ts-check
+// npm run lint: types, biome, knip, clang-format and clang-tidy; every complaint is an error.
+import { ensurePackages } from './apt.mjs';
+import { ensureNodeModules, nodePrefix } from './products.mjs';
+import { part, printTimes, run, script } from './steps.mjs';
+
+await script(async () => {
+  await part('packages', async () => {
+    await ensurePackages(
+      ['clang-format-19', 'clang-tidy-19', 'doctest-dev', 'make'],
+      'to lint C++',
+    );
+    await ensureNodeModules();
+  });
+  const node = process.execPath;
+  await part('tsc', () => run(node, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json']));
+  await part('biome', () =>
+    run(node, ['node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.']),
+  );
+  await part('knip', () => run(node, ['node_modules/knip/bin/knip.js']));
+  await part('clang-format', () => run('make', ['--silent', '-C', 'native/test', 'format']));
+  await part('clang-tidy', () =>
+    run('make', [
+      '--silent',
+      '-j2',
+      '-C',
+      'native/test',
+      'tidy',
+      `NODE_INCLUDE=${nodePrefix()}/include/node`,
+    ]),
+  );
+  printTimes();
+});

@@ -1,0 +1,90 @@
+// @ts-check
+import { spawn } from 'node:child_process';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The checkout. */
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** A step's command failed; its own output has already said why. */
+export class StepFailed extends Error {}
+
+/**
+ * Runs a command to its end.
+ *
+ * @param {string} command
+ * @param {readonly string[]} args
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, quiet?: boolean }} [options] `quiet` shows the
+ *   output only when the command fails
+ * @returns {Promise<string>} what it printed to stdout when quiet, otherwise nothing
+ */
+export async function run(command, args, { cwd = root, env = process.env, quiet = false } = {}) {
+  const child = spawn(command, args, {
+    cwd,
+    env,
+    stdio: ['ignore', quiet ? 'pipe' : 'inherit', quiet ? 'pipe' : 'inherit'],
+  });
+  /** @type {Buffer[]} */
+  const stdout = [];
+  /** @type {Buffer[]} */
+  const everything = [];
+  child.stdout?.on('data', (chunk) => {
+    stdout.push(chunk);
+    everything.push(chunk);
+  });
+  child.stderr?.on('data', (chunk) => everything.push(chunk));
+  const status = await new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code, signal) => resolve(code ?? signal));
+  });
+  if (status === 0) return Buffer.concat(stdout).toString();
+  if (quiet) process.stderr.write(Buffer.concat(everything));
+  throw new StepFailed(`${command} ${args.join(' ')}: ended with ${status}`);
+}
+
+/** @type {{ name: string, seconds: number }[]} */
+const parts = [];
+
+/**
+ * Runs one named part and remembers how long it took.
+ *
+ * @template T
+ * @param {string} name
+ * @param {() => Promise<T>} work
+ * @returns {Promise<T>}
+ */
+export async function part(name, work) {
+  const started = performance.now();
+  console.error(`\n== ${name}`);
+  try {
+    return await work();
+  } finally {
+    parts.push({ name, seconds: (performance.now() - started) / 1000 });
+  }
+}
+
+/** Prints how long each part took. */
+export function printTimes() {
+  const width = Math.max(...parts.map(({ name }) => name.length));
+  console.error('\nSeconds per part:');
+  for (const { name, seconds } of parts) {
+    console.error(`  ${name.padEnd(width)}  ${seconds.toFixed(1).padStart(7)}`);
+  }
+}
+
+/**
+ * The main function of a script: a failed step or a refusal ends it with status 1 and one line,
+ * anything unexpected with its stack.
+ *
+ * @param {() => Promise<void>} main
+ */
+export async function script(main) {
+  try {
+    await main();
+  } catch (error) {
+    if (error instanceof StepFailed) console.error(error.message);
+    else if (error instanceof Error && 'userMessage' in error) console.error(error.userMessage);
+    else console.error(error);
+    process.exitCode = 1;
+  }
+}

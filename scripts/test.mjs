@@ -1,0 +1,163 @@
+// @ts-check
+// npm test: everything, each fault at least once. npm run test:long: the stated counts as well.
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { ensureLab } from '../lab/build.mjs';
+import { runInLab } from '../lab/run.mjs';
+import { ensurePackages } from './apt.mjs';
+import { ensureAddon, ensureBuilt } from './products.mjs';
+import { part, printTimes, root, run, StepFailed, script } from './steps.mjs';
+
+const long = process.argv.includes('--long');
+const node = process.execPath;
+const reports = join(root, 'build/test-reports');
+const totals = { passed: 0, failed: 0, skipped: 0 };
+/** @type {string[]} */
+const failures = [];
+
+/**
+ * Runs a part whose failure does not keep the others from running.
+ *
+ * @param {string} name
+ * @param {() => Promise<void>} work
+ */
+async function check(name, work) {
+  await part(name, async () => {
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof StepFailed)) throw error;
+      failures.push(`${name}: ${error.message}`);
+    }
+  });
+}
+
+/**
+ * The arguments that run vitest projects and leave a report behind.
+ *
+ * @param {string} name of the report
+ * @param {readonly string[]} projects
+ */
+function vitest(name, projects) {
+  const selected = projects.flatMap((project) => ['--project', project]);
+  return [
+    'node_modules/vitest/vitest.mjs',
+    'run',
+    ...selected,
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${join(reports, `${name}.json`)}`,
+  ];
+}
+
+/** Adds a report's numbers to the totals. @param {string} name */
+function count(name) {
+  const file = join(reports, `${name}.json`);
+  if (!existsSync(file)) throw new StepFailed('the test runner left no report');
+  const report = JSON.parse(readFileSync(file, 'utf8'));
+  totals.passed += report.numPassedTests;
+  totals.failed += report.numFailedTests;
+  totals.skipped += report.numPendingTests + report.numTodoTests;
+  if (report.numTotalTests === 0) throw new StepFailed('no test ran');
+}
+
+/**
+ * @param {string} name
+ * @param {readonly string[]} projects
+ * @param {NodeJS.ProcessEnv} [env]
+ */
+async function hostTests(name, projects, env = {}) {
+  try {
+    await run(node, vitest(name, projects), { env: { ...process.env, ...env } });
+  } finally {
+    count(name);
+  }
+}
+
+/**
+ * @param {string} name
+ * @param {readonly string[]} projects
+ * @param {Record<string, number>} nic parameters of the NIC module
+ */
+async function labTests(name, projects, nic) {
+  const { status, error } = await runInLab([node, ...vitest(name, projects)], {
+    nic,
+    autoprobe: false,
+    memoryMiB: 3072,
+    timeoutMs: long ? 3_600_000 : 300_000,
+    stdio: 'inherit',
+    env: { VDPA_HOST_TEST: long ? 'long' : 'short' },
+  });
+  if (error !== null) throw new StepFailed(error);
+  count(name);
+  if (status !== 0) throw new StepFailed(`vitest in the lab ended with ${status}`);
+}
+
+/** The doctest units, under the address and undefined-behaviour sanitisers. */
+async function nativeUnits() {
+  const output = await run('make', ['--silent', '-j2', '-C', 'native/test', 'units'], {
+    quiet: true,
+  });
+  const [, passed = '0', failed = '0', skipped = '0'] =
+    /test cases:\s+\d+ \|\s+(\d+) passed \|\s+(\d+) failed \|\s+(\d+) skipped/.exec(output) ?? [];
+  if (Number(passed) === 0) throw new StepFailed('no unit ran');
+  totals.passed += Number(passed);
+  totals.failed += Number(failed);
+  totals.skipped += Number(skipped);
+  console.error(`${passed} units passed`);
+}
+
+/** The library that a sanitised addon needs in the process before anything else. */
+async function sanitizerLibraries() {
+  const names = ['libasan.so', 'libubsan.so'];
+  const paths = await Promise.all(
+    names.map((name) => run('g++', [`-print-file-name=${name}`], { quiet: true })),
+  );
+  return paths.map((path) => path.trim()).join(' ');
+}
+
+await script(async () => {
+  rmSync(reports, { recursive: true, force: true });
+  await part('build', async () => {
+    await ensureBuilt();
+    await ensurePackages(
+      ['clang-19', 'doctest-dev', 'g++', 'libclang-rt-19-dev', 'make'],
+      'to test the native core',
+    );
+    await ensureAddon('Debug');
+  });
+  await part('lab', async () => {
+    await ensureLab();
+  });
+  await check('native units', nativeUnits);
+  await check('fuzzers', async () => {
+    await run(
+      'make',
+      ['--silent', '-j2', '-C', 'native/test', 'fuzz', `FUZZ_SECONDS=${long ? 120 : 2}`],
+      { quiet: !long },
+    );
+  });
+  await check('units, types', () => hostTests('unit', ['unit', 'types']));
+  await check('addon', () => hostTests('addon', ['addon']));
+  await check('addon, sanitised', async () =>
+    hostTests('addon-sanitised', ['addon'], {
+      VDPA_HOST_ADDON_BUILD: 'Debug',
+      LD_PRELOAD: await sanitizerLibraries(),
+      // Node itself leaks at exit by design, and its allocator answers NULL where asan would abort.
+      ASAN_OPTIONS: 'detect_leaks=0:allocator_may_return_null=1',
+    }),
+  );
+  await check('lab kernel', () => labTests('lab', ['lab'], { npf: 2, totalvfs: 16 }));
+  await check('lab kernel, 8 x 255 VFs', () =>
+    labTests('lab-scale', ['lab-scale'], { npf: 8, totalvfs: 255 }),
+  );
+  await check('lab itself', () =>
+    hostTests('lab-runner', ['lab-runner'], { VDPA_LAB_RUNS: long ? '50' : '5' }),
+  );
+
+  printTimes();
+  for (const failure of failures) console.error(`FAILED ${failure}`);
+  // The one line that counts, from the runners' own reports.
+  console.log(`${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`);
+  if (failures.length > 0 || totals.failed > 0) process.exitCode = 1;
+});

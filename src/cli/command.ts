@@ -1,0 +1,56 @@
+import type { VdpaHost, VdpaHostOptions } from '../index.js';
+import type { Document } from './documents/document.js';
+import type { ExitCode } from './io.js';
+import type { Terminal } from './view/terminal.js';
+
+/** One option, in the form of `util.parseArgs` with what the help says of it. */
+interface CommandOption {
+  readonly type: 'boolean' | 'string';
+  readonly short?: string;
+  readonly multiple?: boolean;
+  /** Name of the value in the help: `DIR`. */
+  readonly value?: string;
+  readonly help: string;
+}
+
+export type CommandOptions = Readonly<Record<string, CommandOption>>;
+export type OptionValue = string | boolean | readonly (string | boolean)[] | undefined;
+
+/** What reading commands need of a host. */
+export type HostReader = Pick<VdpaHost, 'inventory' | 'deviceConfig' | 'preflight' | 'close'>;
+
+/** What a command prints: one of the two, whichever was asked for. */
+interface CommandResult {
+  readonly document: () => Document;
+  readonly lines: () => readonly string[];
+}
+
+/** What a command is given to work with. */
+export interface CommandContext {
+  /** As many as `positionals` allows. */
+  readonly positionals: readonly string[];
+  readonly values: Readonly<Record<string, OptionValue>>;
+  readonly json: boolean;
+  /** The options for `VdpaHost.open`, checked. */
+  readonly hostOptions: VdpaHostOptions;
+  readonly terminal: Terminal;
+  readonly signal: AbortSignal | undefined;
+  /** Opens the host at the first call; it is closed after the command. */
+  host(): Promise<HostReader>;
+  /** Prints to stdout. */
+  print(result: CommandResult): void;
+}
+
+/** A command of `vdpa-host`: one file in `commands/`, one line in the table. */
+export interface Command {
+  readonly name: string;
+  /** One line of `vdpa-host --help`. */
+  readonly summary: string;
+  /** What follows `vdpa-host` in the usage line. */
+  readonly usage: string;
+  /** The help's paragraphs. */
+  readonly description: string;
+  readonly options: CommandOptions;
+  readonly positionals: { readonly min: number; readonly max: number; readonly what: string };
+  run(context: CommandContext): Promise<ExitCode>;
+}

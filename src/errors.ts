@@ -1,0 +1,85 @@
+/**
+ * The stable names of everything that can go wrong. Each is explained, with its cure, in
+ * docs/errors.md; code may branch on them, and never needs to read a message.
+ */
+export const errorCodes = [
+  'ADDON_MISSING',
+  'ROOT_INVALID',
+  'CLOSED',
+  'VDPA_MODULE_MISSING',
+  'VDPA_FAMILY_MISSING',
+  'PERMISSION_DENIED',
+  'NOT_SUPPORTED',
+  'DEVICE_NOT_FOUND',
+  'DEVICE_NOT_BOUND',
+  'CHAR_DEVICE_MISSING',
+  'CHAR_DEVICE_MISMATCH',
+  'FEATURES_NOT_NEGOTIATED',
+  'KERNEL_TIMEOUT',
+  'KERNEL_OVERRUN',
+  'KERNEL_MALFORMED',
+  'KERNEL_REFUSED',
+] as const;
+
+export type ErrorCode = (typeof errorCodes)[number];
+
+/** What the failed call left behind on the host. */
+export type Outcome =
+  /** Nothing was changed. */
+  | 'unchanged'
+  /** Something was changed and has been put back. */
+  | 'undone'
+  /** Some of it stands; `leftovers` names what. */
+  | 'partial'
+  /** Whether the kernel did it cannot be known from here. */
+  | 'unknown';
+
+/** Whether the same call can succeed later. */
+export type Retry =
+  /** No: the arguments or the machine rule it out. */
+  | 'never'
+  /** Yes, without anybody doing anything. */
+  | 'later'
+  /** Yes, once the cure in the message has been applied. */
+  | 'after-fix';
+
+export interface VdpaErrorDetails {
+  /** The errno the kernel answered, by name ("EBUSY"). */
+  readonly errno?: string | undefined;
+  /** The kernel's own words: its extended acknowledgement. */
+  readonly extack?: string | undefined;
+  /** Byte offset in the request of the attribute the kernel objected to. */
+  readonly attributeOffset?: number | undefined;
+  /** What was being done: a netlink command or a call and its path. */
+  readonly step?: string | undefined;
+  readonly outcome?: Outcome | undefined;
+  readonly retry?: Retry | undefined;
+  /** What was made and could not be taken back, in words. */
+  readonly leftovers?: readonly string[] | undefined;
+  readonly cause?: unknown;
+}
+
+/** The one error class of the library. Programmer mistakes are `TypeError`s instead. */
+export class VdpaError extends Error {
+  override readonly name = 'VdpaError';
+  readonly code: ErrorCode;
+  readonly errno: string | undefined;
+  readonly extack: string | undefined;
+  readonly attributeOffset: number | undefined;
+  readonly step: string | undefined;
+  readonly outcome: Outcome;
+  readonly retry: Retry;
+  readonly leftovers: readonly string[];
+
+  constructor(code: ErrorCode, message: string, details: VdpaErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = code;
+    this.errno = details.errno;
+    this.extack = details.extack;
+    this.attributeOffset = details.attributeOffset;
+    this.step = details.step;
+    this.outcome = details.outcome ?? 'unchanged';
+    this.retry = details.retry ?? 'after-fix';
+    this.leftovers = details.leftovers ?? [];
+  }
+}

@@ -1,0 +1,119 @@
+import { VdpaError } from '../errors.js';
+import { type NativeHost, openNativeHost } from '../native.js';
+
+export interface CallOptions {
+  /** Rejects the call with the signal's reason. What the kernel was already asked runs its course. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** How long after the core's own deadline a call counts as stuck in the kernel. */
+const graceMs = 500;
+/** Threads that the kernel may hold at once before calls fail without trying. */
+const maxStuck = 4;
+
+/**
+ * The one way to the native host: calls go one at a time, each with a deadline, and none can hold
+ * the process's other work. A call that the kernel keeps beyond its deadline is left behind on its
+ * thread, and the next goes to a fresh one.
+ */
+export class Connection implements AsyncDisposable {
+  readonly native: NativeHost;
+  readonly #timeoutMs: number;
+  #tail: Promise<unknown> = Promise.resolve();
+  #closed = false;
+  #stuck = 0;
+
+  /** @throws {VdpaError} `ADDON_MISSING`, `ROOT_INVALID` */
+  constructor(root: string, timeoutMs: number) {
+    this.native = openNativeHost(root);
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** Runs one native call when those before it are done. `step` names it in errors. */
+  async call<T>(
+    step: string,
+    start: (native: NativeHost, timeoutMs: number) => Promise<T>,
+    { signal }: CallOptions = {},
+  ): Promise<T> {
+    this.assertOpen();
+    signal?.throwIfAborted();
+    const turn = this.#tail.then(() => {
+      this.assertOpen();
+      signal?.throwIfAborted();
+      if (this.#stuck >= maxStuck) {
+        throw this.#timeout(
+          step,
+          `to ${this.#stuck} earlier requests either, so this one was not sent`,
+        );
+      }
+      return this.#watch(step, start(this.native, this.#timeoutMs));
+    });
+    this.#tail = turn.catch(() => {});
+    return await abortable(turn, signal);
+  }
+
+  /** @throws {VdpaError} `CLOSED` */
+  assertOpen(): void {
+    if (this.#closed) {
+      throw new VdpaError('CLOSED', 'this host has been closed: open another', { retry: 'never' });
+    }
+  }
+
+  /** Waits for the call in progress, then lets go of thread, socket and root. Idempotent. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#tail;
+    await this.native.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #watch<T>(step: string, answer: Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const stuck = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        this.#abandon(answer);
+        reject(this.#timeout(step, `after ${this.#timeoutMs} ms`));
+      }, this.#timeoutMs + graceMs);
+    });
+    try {
+      return await Promise.race([answer, stuck]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #abandon(answer: Promise<unknown>): void {
+    this.#stuck++;
+    const freed = (): void => {
+      this.#stuck--;
+    };
+    answer.then(freed, freed);
+    this.native.abandon();
+  }
+
+  #timeout(step: string, detail: string): VdpaError {
+    return new VdpaError(
+      'KERNEL_TIMEOUT',
+      `${step}: no answer from the kernel ${detail}; another vDPA command of this host may be ` +
+        'holding its lock (a delete of a device in use does)',
+      { step, retry: 'later', outcome: 'unknown' },
+    );
+  }
+}
+async function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return await work;
+  let onAbort: (() => void) | undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    if (onAbort) signal.removeEventListener('abort', onAbort);
+  }
+}

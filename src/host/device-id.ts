@@ -1,0 +1,56 @@
+import type { PciAddress } from './pci-address.js';
+
+declare const brand: unique symbol;
+
+/**
+ * What names a vDPA device for good: its parent's bus handle, as devlink and `vdpa` write it. It
+ * survives deleting and creating the device anew, which may change its name and its char device.
+ *
+ * - `pci/0000:65:00.2`: the device of a VF, or of another PCI function
+ * - `pci/0000:65:00.0/sf/88`: the device of scalable function 88 of that PF
+ * - `vdpa/sim0`: a device of software, which has no parent that could name it
+ */
+export type DeviceId = string & { readonly [brand]: 'DeviceId' };
+
+/** A vDPA device's name on its bus: `vdpa0`. Given at creation; not an identity. */
+export type VdpaName = string & { readonly [brand]: 'VdpaName' };
+
+export type DeviceIdParts =
+  | { readonly kind: 'pci'; readonly pciAddress: string }
+  | { readonly kind: 'sf'; readonly pfAddress: string; readonly sfNumber: number }
+  | { readonly kind: 'vdpa'; readonly name: string };
+
+export function pciDeviceId(address: PciAddress): DeviceId {
+  return `pci/${address}` as DeviceId;
+}
+
+export function scalableFunctionDeviceId(pf: PciAddress, sfNumber: number): DeviceId {
+  return `pci/${pf}/sf/${sfNumber}` as DeviceId;
+}
+
+export function softwareDeviceId(name: string): DeviceId {
+  return `vdpa/${name}` as DeviceId;
+}
+
+/**
+ * Takes a device id apart.
+ *
+ * @throws {TypeError} when the text has none of the three forms
+ */
+export function parseDeviceId(text: string): DeviceIdParts {
+  const pci = /^pci\/([0-9a-f]{4,8}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7])(?:\/sf\/(0|[1-9]\d*))?$/.exec(
+    text,
+  );
+  const address = pci?.[1];
+  if (address !== undefined) {
+    const sfNumber = pci?.[2];
+    return sfNumber === undefined
+      ? { kind: 'pci', pciAddress: address }
+      : { kind: 'sf', pfAddress: address, sfNumber: Number(sfNumber) };
+  }
+  const name = /^vdpa\/([^/]{1,255})$/s.exec(text)?.[1];
+  if (name !== undefined && name !== '.' && name !== '..') return { kind: 'vdpa', name };
+  throw new TypeError(
+    `${JSON.stringify(text)} is no device id: expected pci/0000:65:00.2, pci/0000:65:00.0/sf/88 or vdpa/NAME`,
+  );
+}

@@ -1,0 +1,52 @@
+import type { ManagementDeviceRow } from '../rows.js';
+import { type DeviceClass, deviceClasses, featureNames } from './features.js';
+
+/** A parent that can make vDPA devices (`vdpa mgmtdev show`). */
+export interface ManagementDevice {
+  /** `pci/0000:65:00.2`, `auxiliary/mlx5_core.sf.4`, or just `vdpasim_net` without a bus. */
+  readonly handle: string;
+  /** `pci`, `auxiliary`; null for software parents. */
+  readonly bus: string | null;
+  readonly name: string;
+  readonly classes: readonly DeviceClass[];
+  /** Most virtqueues of a device, the control virtqueue included; null before Linux 5.17. */
+  readonly maxVqs: number | null;
+  /** Features a device can have; null before Linux 5.17. */
+  readonly features: bigint | null;
+  readonly featureNames: readonly string[];
+}
+
+/** The handle by which iproute2 and devlink name a management device. */
+export function managementHandle(bus: string, name: string): string {
+  return bus === '' ? name : `${bus}/${name}`;
+}
+
+/** Hundreds of VFs offer the same: each distinct mask is named once per list. */
+export function managementDevices(rows: readonly ManagementDeviceRow[]): ManagementDevice[] {
+  const named = new Map<string, Pick<ManagementDevice, 'classes' | 'featureNames'>>();
+  return rows.map((row) => {
+    const key = `${row.supportedClasses}/${row.supportedFeatures}`;
+    let shared = named.get(key);
+    if (shared === undefined) {
+      const classes = deviceClasses(row.supportedClasses);
+      const [only, ...others] = classes;
+      shared = {
+        classes,
+        featureNames: featureNames(
+          row.supportedFeatures ?? 0n,
+          only !== undefined && others.length === 0 ? only : null,
+        ),
+      };
+      named.set(key, shared);
+    }
+    return {
+      handle: managementHandle(row.bus, row.name),
+      bus: row.bus === '' ? null : row.bus,
+      name: row.name,
+      classes: shared.classes,
+      maxVqs: row.maxVqs,
+      features: row.supportedFeatures,
+      featureNames: shared.featureNames,
+    };
+  });
+}

@@ -1,0 +1,25 @@
+declare const brand: unique symbol;
+
+/** A PCI function's address as the kernel writes it: `0000:65:00.2`, VMD domains `10000:01:00.0`. */
+export type PciAddress = string & { readonly [brand]: 'PciAddress' };
+
+const form = /^[0-9a-f]{4,8}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]$/;
+
+/** Whether the text is a PCI address in the kernel's own spelling: lower case, with its domain. */
+export function isPciAddress(text: string): text is PciAddress {
+  return form.test(text);
+}
+
+/**
+ * Orders addresses by domain, bus, device and function. Longer domains are larger numbers, and equal
+ * lengths compare as text, since every field is hexadecimal of fixed width.
+ */
+export function comparePciAddresses(a: PciAddress, b: PciAddress): number {
+  if (a.length !== b.length) return a.length - b.length;
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** The function number: 2 of `0000:65:00.2`. */
+export function pciFunctionNumber(address: PciAddress): number {
+  return Number.parseInt(address.at(-1) ?? '0', 8);
+}

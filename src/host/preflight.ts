@@ -1,0 +1,150 @@
+import type { CallOptions, Connection } from './connection.js';
+import { inventoryOf } from './inventory.js';
+
+export type Severity = 'ok' | 'warning' | 'error';
+
+export type FindingCode =
+  | 'kernel-version'
+  | 'vdpa-module'
+  | 'vdpa-family'
+  | 'vhost-vdpa-module'
+  | 'driver-contest'
+  | 'privilege'
+  | 'char-device-nodes'
+  | 'devices';
+
+/** One thing that was checked. */
+export interface Finding {
+  readonly code: FindingCode;
+  readonly severity: Severity;
+  /** What was found. */
+  readonly message: string;
+  /** What to do about it; null when it is as it should be. */
+  readonly cure: string | null;
+}
+
+/** vhost_vdpa appeared in Linux 5.7. */
+const minimumKernel = { major: 5, minor: 7 } as const;
+const capNetAdmin = 12n;
+
+/**
+ * Checks what the library needs of the machine: kernel, modules, family, privilege, and whether
+ * vhost_vdpa and virtio_vdpa compete for new devices. Reads only; the order is that of the cures.
+ */
+export async function preflight(
+  connection: Connection,
+  options?: CallOptions,
+): Promise<readonly Finding[]> {
+  const snapshot = await connection.call('preflight', (native, ms) => native.snapshot(ms), options);
+  const { abi, devices } = inventoryOf(snapshot);
+  const { native } = connection;
+  const hasBus = native.exists('sys/bus/vdpa');
+  const hasVhost = native.exists('sys/bus/vdpa/drivers/vhost_vdpa');
+  return [
+    kernelVersion(native.readText('proc/sys/kernel/osrelease')),
+    hasBus
+      ? ok('vdpa-module', 'the vdpa bus exists')
+      : problem('vdpa-module', 'the kernel has no vdpa bus', 'modprobe vdpa'),
+    family(hasBus, abi !== null),
+    hasVhost
+      ? ok('vhost-vdpa-module', 'the driver vhost_vdpa is there')
+      : problem(
+          'vhost-vdpa-module',
+          'the driver vhost_vdpa is not there: no device can reach a guest',
+          'modprobe vhost_vdpa',
+        ),
+    driverContest(
+      hasVhost && native.exists('sys/bus/vdpa/drivers/virtio_vdpa'),
+      native.readText('sys/bus/vdpa/drivers_autoprobe'),
+    ),
+    privilege(native.readText('proc/self/status')),
+    nodes(devices.filter(({ reasons }) => reasons.includes('no-node')).map(({ name }) => name)),
+    devices.length > 0
+      ? ok(
+          'devices',
+          `${devices.length} vDPA devices, ${devices.filter((d) => d.usable).length} usable`,
+        )
+      : warning('devices', 'no vDPA device exists', 'vdpa dev add name NAME mgmtdev MGMTDEV'),
+  ];
+}
+
+const ok = (code: FindingCode, message: string): Finding => ({
+  code,
+  severity: 'ok',
+  message,
+  cure: null,
+});
+const warning = (code: FindingCode, message: string, cure: string): Finding => ({
+  code,
+  severity: 'warning',
+  message,
+  cure,
+});
+const problem = (code: FindingCode, message: string, cure: string): Finding => ({
+  code,
+  severity: 'error',
+  message,
+  cure,
+});
+
+function kernelVersion(release: string | null): Finding {
+  const [, major, minor] = /^(\d+)\.(\d+)/.exec(release ?? '') ?? [];
+  if (release === null || major === undefined || minor === undefined) {
+    return warning(
+      'kernel-version',
+      'the kernel version is unknown',
+      'check that it is Linux 5.7 or later',
+    );
+  }
+  const recent =
+    Number(major) > minimumKernel.major ||
+    (Number(major) === minimumKernel.major && Number(minor) >= minimumKernel.minor);
+  return recent
+    ? ok('kernel-version', `Linux ${release}`)
+    : problem('kernel-version', `Linux ${release} has no vhost_vdpa`, 'run Linux 5.7 or later');
+}
+
+function family(hasBus: boolean, hasFamily: boolean): Finding {
+  if (hasFamily) return ok('vdpa-family', 'the netlink family vdpa answers');
+  return hasBus
+    ? problem(
+        'vdpa-family',
+        'the vdpa bus exists, but its netlink family does not answer here',
+        "run in the host's own network namespace (nsenter --net=/proc/1/ns/net); Linux before 5.12 has no such family",
+      )
+    : problem('vdpa-family', 'no netlink family vdpa without the module', 'modprobe vdpa');
+}
+
+function driverContest(both: boolean, autoprobe: string | null): Finding {
+  return both && autoprobe !== '0'
+    ? warning(
+        'driver-contest',
+        'vhost_vdpa and virtio_vdpa are both there and new devices go to whichever was loaded first',
+        'echo 0 > /sys/bus/vdpa/drivers_autoprobe, then bind by name; or unload virtio_vdpa',
+      )
+    : ok('driver-contest', 'the drivers do not compete for new devices');
+}
+
+function privilege(status: string | null): Finding {
+  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(status ?? '')?.[1];
+  if (effective === undefined) {
+    return warning('privilege', 'the privileges of this process are unknown', 'run as root');
+  }
+  return (BigInt(`0x${effective}`) >> capNetAdmin) & 1n
+    ? ok('privilege', 'CAP_NET_ADMIN: may create and delete devices and read statistics')
+    : warning(
+        'privilege',
+        'without CAP_NET_ADMIN: listing works; statistics, create, delete and set are refused',
+        'run as root',
+      );
+}
+
+function nodes(missing: readonly string[]): Finding {
+  return missing.length === 0
+    ? ok('char-device-nodes', 'every char device has its node')
+    : problem(
+        'char-device-nodes',
+        `no node below /dev for ${missing.join(', ')}`,
+        'mount devtmpfs on /dev, or make the device visible in this container',
+      );
+}

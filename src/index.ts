@@ -1,0 +1,26 @@
+export { type ErrorCode, errorCodes, type Outcome, type Retry, VdpaError } from './errors.js';
+export type { CallOptions } from './host/connection.js';
+export type { BlockConfig, DeviceConfig, NetConfig } from './host/device-config.js';
+export {
+  type DeviceId,
+  type DeviceIdParts,
+  parseDeviceId,
+  type VdpaName,
+} from './host/device-id.js';
+export { type DeviceClass, featureNames } from './host/features.js';
+export type { Inventory, VdpaAbi } from './host/inventory.js';
+export type { ManagementDevice } from './host/management-device.js';
+export type { Netdev } from './host/netdev.js';
+export { isPciAddress, type PciAddress } from './host/pci-address.js';
+export type { PciFunction, PhysicalFunction, VirtualFunction } from './host/pci-function.js';
+export type { Finding, FindingCode, Severity } from './host/preflight.js';
+export type { ResolvedCharDevice } from './host/resolver.js';
+export type {
+  CharDevice,
+  ParentKind,
+  UnusableReason,
+  VdpaDevice,
+  VdpaParent,
+} from './host/vdpa-device.js';
+export type { VendorStats } from './host/vendor-stats.js';
+export { VdpaHost, type VdpaHostOptions } from './vdpa-host.js';

@@ -1,0 +1,128 @@
+import { createRequire } from 'node:module';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { VdpaError } from './errors.js';
+import { nativeError } from './native-error.js';
+import {
+  type DeviceConfigRow,
+  type ManagementDeviceRow,
+  type ResolvedRow,
+  type RowFactories,
+  rowFactories,
+  type SnapshotRow,
+  type VdpaDeviceRow,
+  type VendorStatsRow,
+} from './rows.js';
+
+/** Attributes of a new device; null leaves the choice to the driver. */
+export interface NativeAddRequest {
+  readonly name: string;
+  readonly managementBus: string;
+  readonly managementName: string;
+  readonly mac: string | null;
+  readonly mtu: number | null;
+  readonly maxVqPairs: number | null;
+  readonly features: bigint | null;
+}
+
+/**
+ * One open host: a thread of its own with a persistent netlink socket, and a directory handle on the
+ * root it reads. Every promise rejects with a `VdpaError`. Calls queue in order.
+ */
+export interface NativeHost {
+  snapshot(timeoutMs: number): Promise<SnapshotRow>;
+  managementDevices(timeoutMs: number): Promise<ManagementDeviceRow[]>;
+  vdpaDevices(timeoutMs: number): Promise<VdpaDeviceRow[]>;
+  deviceConfig(name: string, timeoutMs: number): Promise<DeviceConfigRow>;
+  vendorStats(name: string, queueIndex: number, timeoutMs: number): Promise<VendorStatsRow>;
+  addDevice(request: NativeAddRequest, timeoutMs: number): Promise<void>;
+  deleteDevice(name: string, timeoutMs: number): Promise<void>;
+  setMac(name: string, mac: string, timeoutMs: number): Promise<void>;
+  /**
+   * Answers at once: three system calls, none of which waits for a driver. `hintMajor` is 0 when
+   * there is no earlier answer to check first.
+   */
+  resolve(
+    kind: number,
+    location: string,
+    hintName: string,
+    hintMajor: number,
+    hintMinor: number,
+  ): ResolvedRow;
+  /** A small file below the root, trailing newline removed; null when it is not there. */
+  readText(path: string): string | null;
+  /** Whether the path exists below the root. */
+  exists(path: string): boolean;
+  /** Target of a link below the root; null when it is not one. */
+  readLink(path: string): string | null;
+  /** Names in a directory below the root; null when it is not there. */
+  list(path: string): string[] | null;
+  /** Leaves the call in progress to its thread; the next call gets a new thread and socket. */
+  abandon(): void;
+  /** Resolves when thread and socket are gone. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** What native/addon/addon.cc exports. */
+interface NativeAddon {
+  setUp(rows: RowFactories, error: typeof nativeError): void;
+  readonly Host: new (root: string) => NativeHost;
+}
+
+const require = createRequire(import.meta.url);
+const packageRoot = dirname(dirname(fileURLToPath(import.meta.url)));
+let addon: NativeAddon | undefined;
+
+/**
+ * Loads the addon at the first use: importing the library touches no native code, so that the parts
+ * which need none run on any machine.
+ *
+ * @throws {VdpaError} `ADDON_MISSING` when no binary fits this machine
+ */
+function loadAddon(): NativeAddon {
+  if (addon !== undefined) return addon;
+  const bindings: typeof import('bindings') = require('bindings');
+  const build = process.env['VDPA_HOST_ADDON_BUILD'] ?? 'Release';
+  try {
+    const loaded: NativeAddon = bindings({
+      bindings: 'vdpa_host.node',
+      module_root: packageRoot,
+      try: [
+        ['module_root', 'build', build, 'bindings'],
+        ['module_root', 'prebuilds', `${process.platform}-${process.arch}.node`],
+      ],
+    });
+    loaded.setUp(rowFactories, nativeError);
+    addon = loaded;
+    return loaded;
+  } catch (cause) {
+    throw new VdpaError(
+      'ADDON_MISSING',
+      `the native addon could not be loaded for ${process.platform}-${process.arch}: ` +
+        `run "npm run build" in ${packageRoot} (${cause instanceof Error ? cause.message.split('\n', 1)[0] : String(cause)})`,
+      { cause },
+    );
+  }
+}
+
+/**
+ * Opens the host below `root`, "/" for the machine itself.
+ *
+ * @throws {VdpaError} `ADDON_MISSING`, `ROOT_INVALID`
+ */
+export function openNativeHost(root: string): NativeHost {
+  const { Host } = loadAddon();
+  try {
+    return new Host(root);
+  } catch (cause) {
+    if (!(cause instanceof VdpaError)) throw cause;
+    throw new VdpaError(
+      'ROOT_INVALID',
+      `${root} cannot be read as a host's root: ${cause.message}`,
+      {
+        cause,
+        errno: cause.errno,
+      },
+    );
+  }
+}

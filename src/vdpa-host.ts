@@ -1,0 +1,113 @@
+import { type CallOptions, Connection } from './host/connection.js';
+import { type DeviceConfig, deviceConfig } from './host/device-config.js';
+import { type Inventory, inventoryOf } from './host/inventory.js';
+import { type Finding, preflight } from './host/preflight.js';
+import { type ResolvedCharDevice, Resolver } from './host/resolver.js';
+import { type VendorStats, vendorStats } from './host/vendor-stats.js';
+
+export interface VdpaHostOptions {
+  /** Where the host's files are: `/`, or a captured tree. Default `/`. */
+  readonly root?: string | undefined;
+  /** How long the kernel may take for one answer, in milliseconds from 1 to 600,000. Default 10,000. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/**
+ * One Linux compute host, as its kernel sees it.
+ *
+ * @example
+ * await using host = await VdpaHost.open();
+ * const { devices } = await host.inventory();
+ */
+export class VdpaHost implements AsyncDisposable {
+  readonly #connection: Connection;
+  readonly #resolver: Resolver;
+
+  private constructor(connection: Connection) {
+    this.#connection = connection;
+    this.#resolver = new Resolver(connection);
+  }
+
+  /**
+   * Opens the host. Needs no privilege; asks the kernel nothing yet.
+   *
+   * @throws {TypeError} an option that does not exist or has the wrong form, by name
+   * @throws {VdpaError} `ADDON_MISSING`, `ROOT_INVALID`
+   */
+  static async open(options: VdpaHostOptions = {}): Promise<VdpaHost> {
+    const { parseHostOptions } = await import('./host/host-options.js');
+    const { root, timeoutMs } = parseHostOptions(options);
+    return new VdpaHost(new Connection(root, timeoutMs));
+  }
+
+  /**
+   * Reads all of the host: PFs, VFs, other functions that carry vDPA, management devices, devices.
+   * A host without vDPA has an empty inventory whose `abi` is null; `preflight` says why.
+   *
+   * @throws {VdpaError} `KERNEL_TIMEOUT`, `KERNEL_OVERRUN`, `KERNEL_MALFORMED`, `CLOSED`
+   */
+  async inventory(options?: CallOptions): Promise<Inventory> {
+    return inventoryOf(
+      await this.#connection.call('inventory', (native, ms) => native.snapshot(ms), options),
+    );
+  }
+
+  /**
+   * Asks one device's configuration: MAC, MTU, queue pairs, link, negotiated features. It may wait
+   * for a guest that is changing the device's state, which is why no inventory includes it.
+   *
+   * @throws {VdpaError} `DEVICE_NOT_FOUND`, `NOT_SUPPORTED` (neither net nor block), `KERNEL_TIMEOUT`
+   */
+  async deviceConfig(name: string, options?: CallOptions): Promise<DeviceConfig> {
+    return deviceConfig(
+      await this.#connection.call(
+        `configuration of ${name}`,
+        (native, ms) => native.deviceConfig(name, ms),
+        options,
+      ),
+    );
+  }
+
+  /**
+   * Asks the driver's counters of one virtqueue. Needs CAP_NET_ADMIN, and a guest that uses it.
+   *
+   * @param queueIndex virtqueue number, from 0
+   * @throws {VdpaError} `PERMISSION_DENIED`, `DEVICE_NOT_FOUND`, `FEATURES_NOT_NEGOTIATED`,
+   *   `NOT_SUPPORTED`, `KERNEL_REFUSED` (no such queue)
+   */
+  async vendorStats(name: string, queueIndex: number, options?: CallOptions): Promise<VendorStats> {
+    return vendorStats(
+      await this.#connection.call(
+        `vendor statistics of ${name}`,
+        (native, ms) => native.vendorStats(name, queueIndex, ms),
+        options,
+      ),
+    );
+  }
+
+  /**
+   * The char device of a device as of now, verified against sysfs and the node itself. Two system
+   * calls when the answer is the same as last time, at any number of devices; never opens the node.
+   *
+   * @throws {TypeError} when the id has no valid form
+   * @throws {VdpaError} `DEVICE_NOT_FOUND`, `DEVICE_NOT_BOUND`, `CHAR_DEVICE_MISSING`,
+   *   `CHAR_DEVICE_MISMATCH`, `CLOSED`
+   */
+  resolve(deviceId: string): ResolvedCharDevice {
+    return this.#resolver.resolve(deviceId);
+  }
+
+  /** Checks that this machine can do what the library is for; each finding has its cure. */
+  async preflight(options?: CallOptions): Promise<readonly Finding[]> {
+    return await preflight(this.#connection, options);
+  }
+
+  /** Lets go of everything. Calls that follow reject with `CLOSED`. Idempotent. */
+  async close(): Promise<void> {
+    await this.#connection.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}

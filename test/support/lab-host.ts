@@ -1,0 +1,65 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+
+/** What tests do to the lab's kernel, through sysfs and iproute2: never through the library itself. */
+
+if (process.env['VDPA_LAB'] !== '1') throw new Error('these tests run inside the lab: npm test');
+
+const vdpaBus = '/sys/bus/vdpa';
+export const pfA = '0000:11:00.0';
+export const pfB = '0000:13:00.0';
+/** Whether the stated counts are asked for, not just one of each. */
+export const long = process.env['VDPA_HOST_TEST'] === 'long';
+
+export function run(command: string, ...args: readonly string[]): string {
+  return execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+/** What iproute2 says, as it says it. */
+export function vdpaJson(...args: readonly string[]): Record<string, Record<string, unknown>> {
+  return JSON.parse(run('vdpa', '-j', ...args));
+}
+
+export function enableVfs(pf: string, count: number): void {
+  writeFileSync(`/sys/bus/pci/devices/${pf}/sriov_numvfs`, `${count}`);
+}
+
+/** Address of a PF's VF on the lab's NIC, whose VFs follow their PF one by one. */
+export function vfOf(pf: string, index: number): string {
+  const number = index + 1;
+  return `${pf.slice(0, 8)}${(number >> 3).toString(16).padStart(2, '0')}.${number & 7}`;
+}
+
+export function addDevice(name: string, management: string, ...attributes: string[]): void {
+  run('vdpa', 'dev', 'add', 'name', name, 'mgmtdev', management, ...attributes);
+}
+
+export function deleteDevice(name: string): void {
+  run('vdpa', 'dev', 'del', name);
+}
+
+export function bind(name: string, driver: 'vhost_vdpa' | 'virtio_vdpa'): void {
+  writeFileSync(`${vdpaBus}/drivers/${driver}/bind`, name);
+}
+
+export function unbind(name: string, driver: 'vhost_vdpa' | 'virtio_vdpa'): void {
+  writeFileSync(`${vdpaBus}/drivers/${driver}/unbind`, name);
+}
+
+/** Takes everything away that a test made: devices first, then VFs. */
+export function reset(): void {
+  if (existsSync(`${vdpaBus}/devices`)) {
+    for (const name of readdirSync(`${vdpaBus}/devices`)) deleteDevice(name);
+  }
+  for (const address of readdirSync('/sys/bus/pci/devices')) {
+    const file = `/sys/bus/pci/devices/${address}/sriov_numvfs`;
+    if (existsSync(file) && readFileSync(file, 'utf8').trim() !== '0') writeFileSync(file, '0');
+  }
+}
+
+/** The kernel's warnings and worse since the last look; empty when all is well. */
+export function kernelComplaints(): string[] {
+  return run('dmesg', '--read-clear')
+    .split('\n')
+    .filter((line) => /WARNING:|BUG:|Oops|Call Trace|refcount/.test(line));
+}

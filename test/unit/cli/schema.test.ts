@@ -1,0 +1,127 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import type { DocumentKind } from '../../../src/cli/documents/document.js';
+import { documentSchemas, jsonSchemaText } from '../../../src/cli/schema.js';
+import { VdpaError } from '../../../src/errors.js';
+import { blockConfig, fakeHost, refusesConfig } from './support/fake-host.js';
+import { inventory, pciFunction, pf, simulator, vf } from './support/inventory.js';
+import { runCli } from './support/run-cli.js';
+
+const kinds = Object.keys(documentSchemas) as DocumentKind[];
+const folder = new URL('../../../docs/schema/', import.meta.url);
+
+describe('docs/schema', () => {
+  it.each(kinds)('has %s as the source makes it (UPDATE_SCHEMAS=1 writes it anew)', (kind) => {
+    const file = new URL(`${kind}.json`, folder);
+    const text = jsonSchemaText(kind);
+    const { UPDATE_SCHEMAS } = process.env;
+    if (UPDATE_SCHEMAS === '1') writeFileSync(file, text);
+    expect(existsSync(file) ? readFileSync(file, 'utf8') : null).toBe(text);
+  });
+
+  it('has nothing else', () => {
+    expect(readdirSync(folder).sort()).toEqual(kinds.map((kind) => `${kind}.json`).sort());
+  });
+
+  it.each(kinds)('%s is draft 2020-12 and closed', (kind) => {
+    const schema = JSON.parse(jsonSchemaText(kind));
+    expect(schema).toMatchObject({
+      $schema: 'https://json-schema.org/draft/2020-12/schema',
+      additionalProperties: false,
+      properties: { schemaVersion: { const: 1 }, kind: { const: kind } },
+    });
+  });
+});
+
+async function documentOf(argv: readonly string[], host = fakeHost()): Promise<unknown> {
+  const { stdout, stderr } = await runCli([...argv, '--json'], { host });
+  const text = stdout === '' ? stderr : stdout;
+  expect([stdout, stderr].filter((output) => output !== '')).toHaveLength(1);
+  expect(text.trimEnd()).not.toContain('\n');
+  return JSON.parse(text);
+}
+
+describe('real documents fit', () => {
+  it.each([
+    ['list', ['list']],
+    ['tree', ['tree']],
+    ['show', ['show', 'vdpa0']],
+    ['show', ['show', 'pci/0000:65:00.2']],
+    ['show', ['show', '0000:65:00.0']],
+    ['show', ['show', '0000:65:00.3']],
+    ['show', ['show', 'vduse']],
+    ['doctor', ['doctor']],
+    ['error', ['show', 'nothing']],
+    ['error', ['show']],
+  ] as const)('%s: %j', async (kind, argv) => {
+    const document = await documentOf(argv);
+    expect(documentSchemas[kind].parse(document)).toEqual(document);
+  });
+
+  it('show of a block device, with numbers of 64 bits as text', async () => {
+    const devices = [simulator('blk0', { class: 'block' })];
+    const host = fakeHost({ inventory: inventory({ devices }), config: blockConfig });
+    const document = documentSchemas.show.parse(await documentOf(['show', 'blk0'], host));
+    expect(document.devices[0]?.config).toMatchObject({
+      features: '0x300000000',
+      negotiatedFeatures: '0x100000000',
+      block: { capacitySectors: '4611686018427387905' },
+    });
+  });
+
+  it('show of a device that does not tell its configuration', async () => {
+    const document = documentSchemas.show.parse(
+      await documentOf(['show', 'vdpa0'], fakeHost({ config: refusesConfig })),
+    );
+    expect(document.devices[0]).toMatchObject({
+      config: null,
+      configError: { code: 'NOT_SUPPORTED', errno: 'EOPNOTSUPP', retry: 'never' },
+    });
+  });
+
+  it('show of other functions, and of a host without the family', async () => {
+    const host = fakeHost({
+      inventory: inventory({
+        abi: null,
+        others: [pciFunction('0000:07:00.0')],
+        vfs: [vf(pf('0000:65:00.0'), 1)],
+      }),
+    });
+    documentSchemas.show.parse(await documentOf(['show', '0000:07:00.0'], host));
+    const tree = documentSchemas.tree.parse(await documentOf(['tree'], host));
+    expect(tree.abi).toBeNull();
+    expect(tree.numaNodes[0]?.others.map(({ type }) => type)).toEqual(['vf', 'other']);
+  });
+
+  it('errors of every kind', async () => {
+    for (const error of [new VdpaError('CLOSED', 'closed'), new Error('oops'), 'a string']) {
+      const host = { ...fakeHost(), inventory: () => Promise.reject(error) };
+      documentSchemas.error.parse(await documentOf(['list'], host));
+    }
+  });
+});
+
+describe('the schemas refuse', () => {
+  it.each([
+    ['an unknown key of the document', (d: Draft) => Object.assign(d, { extra: 1 })],
+    ['an unknown key of a device', (d: Draft) => Object.assign(d.devices[0] ?? {}, { extra: 1 })],
+    ['an unknown reason', (d: Draft) => Object.assign(d.devices[0] ?? {}, { reasons: ['mood'] })],
+    ['another version', (d: Draft) => Object.assign(d, { schemaVersion: 2 })],
+    ['a missing key', (d: Draft) => Reflect.deleteProperty(d, 'consistent')],
+  ])('%s', async (_, spoil) => {
+    const draft = (await documentOf(['list'])) as Draft;
+    expect(documentSchemas.list.safeParse(draft).success).toBe(true);
+    spoil(draft);
+    expect(documentSchemas.list.safeParse(draft).success).toBe(false);
+  });
+});
+
+interface Draft {
+  readonly devices: object[];
+}
+
+it('prints one line for programs, indented for a person', async () => {
+  const { stdout } = await runCli(['list', '--json'], { isTty: true });
+  expect(stdout.startsWith('{\n  "schemaVersion": 1,\n')).toBe(true);
+  expect(JSON.parse(stdout)).toEqual(await documentOf(['list']));
+});

@@ -1,0 +1,37 @@
+import { defineConfig } from 'vitest/config';
+
+const insideLab = {
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
+  fileParallelism: false,
+  isolate: false,
+  pool: 'forks',
+} as const;
+
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
+      { test: { name: 'addon', include: ['test/addon/**/*.test.ts'] } },
+      // Boots the lab from outside: tests of the lab itself.
+      {
+        test: {
+          name: 'lab-runner',
+          include: ['test/lab-runner/**/*.test.ts'],
+          testTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      // Run inside the lab's kernel: one processor, so one file after the other.
+      { test: { name: 'lab', include: ['test/lab/*.test.ts'], ...insideLab } },
+      { test: { name: 'lab-scale', include: ['test/lab/scale/*.test.ts'], ...insideLab } },
+      {
+        test: {
+          name: 'types',
+          include: [],
+          typecheck: { enabled: true, include: ['test/types/**/*.test-d.ts'] },
+        },
+      },
+    ],
+  },
+});
