@@ -8,6 +8,7 @@ export {
   type VdpaName,
 } from './host/device-id.js';
 export { type DeviceClass, featureNames } from './host/features.js';
+export type { VdpaHostOptions } from './host/host-options.js';
 export type { Inventory, VdpaAbi } from './host/inventory.js';
 export type { ManagementDevice } from './host/management-device.js';
 export type { Netdev } from './host/netdev.js';
@@ -23,4 +24,4 @@ export type {
   VdpaParent,
 } from './host/vdpa-device.js';
 export type { VendorStats } from './host/vendor-stats.js';
-export { VdpaHost, type VdpaHostOptions } from './vdpa-host.js';
+export { VdpaHost } from './vdpa-host.js';

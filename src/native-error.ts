@@ -67,6 +67,12 @@ const byErrno: Readonly<Record<string, Verdict>> = {
   },
 };
 
+/** The kernel's name of an errno. Node, like libuv, calls EOPNOTSUPP by its other name. */
+function errnoNameOf(errno: number): string {
+  const name = getSystemErrorName(-errno);
+  return name === 'ENOTSUP' ? 'EOPNOTSUPP' : name;
+}
+
 /**
  * Makes the error of a failed native call. Called from C++ with positional arguments.
  *
@@ -84,7 +90,7 @@ export function nativeError(
   attributeOffset: number | null,
 ): VdpaError {
   const kind = faults[fault] ?? 'malformed';
-  const errnoName = errno > 0 ? getSystemErrorName(-errno) : undefined;
+  const errnoName = errno > 0 ? errnoNameOf(errno) : undefined;
   const verdict: Verdict =
     kind === 'system'
       ? ((errnoName === undefined ? undefined : byErrno[errnoName]) ?? {

@@ -81,9 +81,9 @@ let addon: NativeAddon | undefined;
  */
 function loadAddon(): NativeAddon {
   if (addon !== undefined) return addon;
-  const bindings: typeof import('bindings') = require('bindings');
   const build = process.env['VDPA_HOST_ADDON_BUILD'] ?? 'Release';
   try {
+    const bindings: typeof import('bindings') = require('bindings');
     const loaded: NativeAddon = bindings({
       bindings: 'vdpa_host.node',
       module_root: packageRoot,

@@ -1,16 +1,12 @@
+import { VdpaError } from './errors.js';
 import { type CallOptions, Connection } from './host/connection.js';
 import { type DeviceConfig, deviceConfig } from './host/device-config.js';
+import { defaultHostOptions, type VdpaHostOptions } from './host/host-options.js';
 import { type Inventory, inventoryOf } from './host/inventory.js';
 import { type Finding, preflight } from './host/preflight.js';
 import { type ResolvedCharDevice, Resolver } from './host/resolver.js';
 import { type VendorStats, vendorStats } from './host/vendor-stats.js';
-
-export interface VdpaHostOptions {
-  /** Where the host's files are: `/`, or a captured tree. Default `/`. */
-  readonly root?: string | undefined;
-  /** How long the kernel may take for one answer, in milliseconds from 1 to 600,000. Default 10,000. */
-  readonly timeoutMs?: number | undefined;
-}
+import type { NativeHost } from './native.js';
 
 /**
  * One Linux compute host, as its kernel sees it.
@@ -35,8 +31,10 @@ export class VdpaHost implements AsyncDisposable {
    * @throws {VdpaError} `ADDON_MISSING`, `ROOT_INVALID`
    */
   static async open(options: VdpaHostOptions = {}): Promise<VdpaHost> {
-    const { parseHostOptions } = await import('./host/host-options.js');
-    const { root, timeoutMs } = parseHostOptions(options);
+    const { root, timeoutMs } =
+      Object.keys(options).length === 0
+        ? defaultHostOptions
+        : (await import('./host/parse-host-options.js')).parseHostOptions(options);
     return new VdpaHost(new Connection(root, timeoutMs));
   }
 
@@ -56,11 +54,12 @@ export class VdpaHost implements AsyncDisposable {
    * Asks one device's configuration: MAC, MTU, queue pairs, link, negotiated features. It may wait
    * for a guest that is changing the device's state, which is why no inventory includes it.
    *
-   * @throws {VdpaError} `DEVICE_NOT_FOUND`, `NOT_SUPPORTED` (neither net nor block), `KERNEL_TIMEOUT`
+   * @throws {VdpaError} `VDPA_MODULE_MISSING`, `DEVICE_NOT_FOUND`, `KERNEL_TIMEOUT`,
+   *   `NOT_SUPPORTED` (neither net nor block)
    */
   async deviceConfig(name: string, options?: CallOptions): Promise<DeviceConfig> {
     return deviceConfig(
-      await this.#connection.call(
+      await this.#ask(
         `configuration of ${name}`,
         (native, ms) => native.deviceConfig(name, ms),
         options,
@@ -77,7 +76,7 @@ export class VdpaHost implements AsyncDisposable {
    */
   async vendorStats(name: string, queueIndex: number, options?: CallOptions): Promise<VendorStats> {
     return vendorStats(
-      await this.#connection.call(
+      await this.#ask(
         `vendor statistics of ${name}`,
         (native, ms) => native.vendorStats(name, queueIndex, ms),
         options,
@@ -109,5 +108,25 @@ export class VdpaHost implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  /** Looks for the bus first: each question to a family that is not there starts a modprobe. */
+  async #ask<T>(
+    step: string,
+    start: (native: NativeHost, timeoutMs: number) => Promise<T>,
+    options: CallOptions | undefined,
+  ): Promise<T> {
+    return await this.#connection.call(
+      step,
+      async (native, ms) => {
+        if (native.exists('sys/bus/vdpa')) return await start(native, ms);
+        throw new VdpaError(
+          'VDPA_MODULE_MISSING',
+          `${step}: the kernel has no vdpa bus: load the module (modprobe vdpa)`,
+          { step },
+        );
+      },
+      options,
+    );
   }
 }

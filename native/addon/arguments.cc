@@ -82,7 +82,7 @@ class Properties {
 
 }  // namespace
 
-void Arguments::Refuse(const char* expected) {
+void Arguments::Refuse(const std::string& expected) {
   if (!ok_) return;
   ok_ = false;
   Napi::TypeError::New(info_.Env(), "argument " + std::to_string(index_) + ": expected " + expected)
@@ -100,23 +100,26 @@ std::string Arguments::Text() {
   return text;
 }
 
-double Arguments::Number() {
+std::uint32_t Arguments::Unsigned(std::uint32_t limit) {
   const Napi::Value value = Next();
-  if (!value.IsNumber()) {
-    Refuse("a number");
-    return 0;
+  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1;
+  if (number >= 0 && number <= limit && std::trunc(number) == number) {
+    return static_cast<std::uint32_t>(number);
   }
-  return value.As<Napi::Number>().DoubleValue();
+  Refuse("an integer from 0 to " + std::to_string(limit));
+  return 0;
 }
 
-std::uint32_t Arguments::Unsigned() {
-  const double number = Number();
-  if (number < 0 || number > std::numeric_limits<std::uint32_t>::max() ||
-      std::trunc(number) != number) {
-    Refuse("an integer from 0 to 4294967295");
-    return 0;
+std::chrono::nanoseconds Arguments::Timeout() {
+  constexpr double kMaxMilliseconds = 86'400'000;  // a day
+  const Napi::Value value = Next();
+  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1;
+  if (number >= 0 && number <= kMaxMilliseconds) {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(
+        std::chrono::duration<double, std::milli>(number));
   }
-  return static_cast<std::uint32_t>(number);
+  Refuse("milliseconds, at most a day");
+  return {};
 }
 
 MacAddress Arguments::Mac() {

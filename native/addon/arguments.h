@@ -1,7 +1,9 @@
 // The arguments of one call, taken one after the other with their types checked.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 
@@ -19,15 +21,17 @@ class Arguments {
 
   bool Ok() const { return ok_; }
   std::string Text();
-  double Number();
-  std::uint32_t Unsigned();
+  /// An integer up to `limit`.
+  std::uint32_t Unsigned(std::uint32_t limit = std::numeric_limits<std::uint32_t>::max());
+  /// How long a call may take; finite, so that adding it to the clock can not overflow.
+  std::chrono::nanoseconds Timeout();
   MacAddress Mac();
   /// The NativeAddRequest of src/native.ts.
   std::optional<AddRequest> Add();
 
  private:
   Napi::Value Next() { return info_[index_++]; }
-  void Refuse(const char* expected);
+  void Refuse(const std::string& expected);
 
   const Napi::CallbackInfo& info_;
   std::size_t index_ = 0;

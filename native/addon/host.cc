@@ -64,14 +64,12 @@ Host::Host(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Host>(info) {
 }
 
 template <typename Work>
-Napi::Value Host::Enqueue(Napi::Env env, double timeout_ms, Work work) {
+Napi::Value Host::Enqueue(Napi::Env env, std::chrono::nanoseconds timeout, Work work) {
   if (!EnsureLane(env)) return env.Undefined();
   const auto call = std::make_shared<Call>(env);
   running_ = call;
   std::shared_ptr<Outbox> outbox = Environment::Of(env).outbox();
   call->Begin(*outbox);
-  const auto timeout = std::chrono::duration_cast<std::chrono::steady_clock::duration>(
-      std::chrono::duration<double, std::milli>(timeout_ms));
   lane_->Post([session = session_, outbox, call, timeout, work = std::move(work)] {
     auto answer = work(*session, std::chrono::steady_clock::now() + timeout);
     outbox->Post([outbox, call, answer = std::move(answer)](Napi::Env there) {
@@ -112,7 +110,7 @@ Napi::Value Host::Throw(Napi::Env env, const Error& error) {
 
 Napi::Value Host::TakeSnapshot(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
-  const double timeout = arguments.Number();
+  const std::chrono::nanoseconds timeout = arguments.Timeout();
   if (!arguments.Ok()) return {};
   return Enqueue(info.Env(), timeout, [](Session& session, Deadline deadline) {
     return vdpa::TakeSnapshot(*session.root, session.family, session.links, deadline);
@@ -121,7 +119,7 @@ Napi::Value Host::TakeSnapshot(const Napi::CallbackInfo& info) {
 
 Napi::Value Host::ManagementDevices(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
-  const double timeout = arguments.Number();
+  const std::chrono::nanoseconds timeout = arguments.Timeout();
   if (!arguments.Ok()) return {};
   return Enqueue(info.Env(), timeout, [](Session& session, Deadline deadline) {
     return session.family.ReadMgmtDevices(deadline);
@@ -130,7 +128,7 @@ Napi::Value Host::ManagementDevices(const Napi::CallbackInfo& info) {
 
 Napi::Value Host::VdpaDevices(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
-  const double timeout = arguments.Number();
+  const std::chrono::nanoseconds timeout = arguments.Timeout();
   if (!arguments.Ok()) return {};
   return Enqueue(info.Env(), timeout, [](Session& session, Deadline deadline) {
     return session.family.ReadDevices(deadline);
@@ -140,7 +138,7 @@ Napi::Value Host::VdpaDevices(const Napi::CallbackInfo& info) {
 Napi::Value Host::ReadConfig(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   std::string name = arguments.Text();
-  const double timeout = arguments.Number();
+  const std::chrono::nanoseconds timeout = arguments.Timeout();
   if (!arguments.Ok()) return {};
   return Enqueue(info.Env(), timeout,
                  [name = std::move(name)](Session& session, Deadline deadline) {
@@ -152,7 +150,7 @@ Napi::Value Host::ReadVendorStats(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   std::string name = arguments.Text();
   const std::uint32_t queue = arguments.Unsigned();
-  const double timeout = arguments.Number();
+  const std::chrono::nanoseconds timeout = arguments.Timeout();
   if (!arguments.Ok()) return {};
   return Enqueue(info.Env(), timeout,
                  [name = std::move(name), queue](Session& session, Deadline deadline) {
@@ -163,7 +161,7 @@ Napi::Value Host::ReadVendorStats(const Napi::CallbackInfo& info) {
 Napi::Value Host::AddDevice(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   std::optional<AddRequest> request = arguments.Add();
-  const double timeout = arguments.Number();
+  const std::chrono::nanoseconds timeout = arguments.Timeout();
   if (!arguments.Ok() || !request) return {};
   return Enqueue(info.Env(), timeout,
                  [request = std::move(*request)](Session& session, Deadline deadline) {
@@ -174,7 +172,7 @@ Napi::Value Host::AddDevice(const Napi::CallbackInfo& info) {
 Napi::Value Host::DeleteDevice(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   std::string name = arguments.Text();
-  const double timeout = arguments.Number();
+  const std::chrono::nanoseconds timeout = arguments.Timeout();
   if (!arguments.Ok()) return {};
   return Enqueue(info.Env(), timeout,
                  [name = std::move(name)](Session& session, Deadline deadline) {
@@ -186,7 +184,7 @@ Napi::Value Host::SetMac(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   std::string name = arguments.Text();
   const MacAddress mac = arguments.Mac();
-  const double timeout = arguments.Number();
+  const std::chrono::nanoseconds timeout = arguments.Timeout();
   if (!arguments.Ok()) return {};
   return Enqueue(info.Env(), timeout,
                  [name = std::move(name), mac](Session& session, Deadline deadline) {
@@ -195,9 +193,10 @@ Napi::Value Host::SetMac(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Host::Resolve(const Napi::CallbackInfo& info) {
+  using Kind = DeviceLocation::Kind;
   Arguments arguments(info);
   DeviceLocation location;
-  location.kind = static_cast<DeviceLocation::Kind>(arguments.Unsigned());
+  location.kind = static_cast<Kind>(arguments.Unsigned(static_cast<std::uint32_t>(Kind::kSoftware)));
   location.name = arguments.Text();
   CharDeviceHint hint;
   hint.vdpa_name = arguments.Text();

@@ -1,7 +1,7 @@
 // The JavaScript class Host: one opened host, its lane and its persistent netlink socket.
 #pragma once
 
-#include <functional>
+#include <chrono>
 #include <memory>
 
 #include "addon/call.h"
@@ -51,7 +51,7 @@ class Host : public Napi::ObjectWrap<Host> {
   /// Runs `work` on the lane; the promise it returns is settled on the environment's thread.
   /// `work` is called as Result<T>(Session&, Deadline).
   template <typename Work>
-  Napi::Value Enqueue(Napi::Env env, double timeout_ms, Work work);
+  Napi::Value Enqueue(Napi::Env env, std::chrono::nanoseconds timeout, Work work);
   /// Makes lane and session when there are none; false with a pending exception otherwise.
   bool EnsureLane(Napi::Env env);
   /// False with a pending exception once closed.

@@ -36,12 +36,6 @@ void Lane::Post(Work work) {
   queue_->changed.notify_one();
 }
 
-void Lane::DropQueued() {
-  std::deque<Work> dropped;
-  const std::lock_guard lock(queue_->mutex);
-  dropped.swap(queue_->work);
-}
-
 void* Lane::Run(void* argument) {
   const std::unique_ptr<std::shared_ptr<Queue>> held(
       static_cast<std::shared_ptr<Queue>*>(argument));

@@ -25,8 +25,6 @@ class Lane {
   Lane& operator=(const Lane&) = delete;
 
   void Post(Work work);
-  /// Drops the work that has not begun.
-  void DropQueued();
 
  private:
   /// Shared with the thread, which may outlive the lane.

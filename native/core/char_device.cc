@@ -48,12 +48,11 @@ bool IsAt(const DeviceLocation& location, std::string_view parent_path,
 
 Result<CharDeviceAnswer> WithNode(const HostRoot& root, std::string vdpa_name, CharDevice found) {
   CharDeviceAnswer answer{.vdpa_name = std::move(vdpa_name), .driver = "vhost_vdpa"};
-  const auto node = OrAbsent(root.NodeNumber("dev/" + found.name));
-  if (!node) return std::unexpected(node.error());
-  const DeviceNumber expected{found.major, found.minor};
-  if (!node->has_value()) {
+  const auto node = root.NodeNumber("dev/" + found.name);
+  if (!node && !IsGone(node.error())) return std::unexpected(node.error());
+  if (!node) {
     answer.state = CharDeviceState::kNodeMissing;
-  } else if (root.live() && **node != expected) {
+  } else if (root.live() && *node != DeviceNumber{found.major, found.minor}) {
     answer.state = CharDeviceState::kNodeMismatch;
   } else {
     answer.state = CharDeviceState::kOk;  // in a captured tree a node may be a plain file
@@ -63,25 +62,24 @@ Result<CharDeviceAnswer> WithNode(const HostRoot& root, std::string vdpa_name, C
   return answer;
 }
 
-/// Unset when the hint no longer holds.
-Result<std::optional<CharDeviceAnswer>> FromHint(const HostRoot& root,
-                                                 const DeviceLocation& location,
-                                                 const CharDeviceHint& hint) {
-  const auto target = OrAbsent(root.ReadLink("sys/dev/char/" + FormatDeviceNumber(hint.number)));
-  if (!target) return std::unexpected(target.error());
-  const auto place = target->has_value() ? ParseVhostPath(**target) : std::nullopt;
+/// The name of the char device; empty when the hint no longer holds.
+Result<std::string> FollowHint(const HostRoot& root, const DeviceLocation& location,
+                               const CharDeviceHint& hint) {
+  const auto target = root.ReadLinkIfThere("sys/dev/char/" + FormatDeviceNumber(hint.number));
+  if (!target) return target;
+  const auto place = ParseVhostPath(*target);
   if (!place || place->vdpa_name != hint.vdpa_name ||
       !IsAt(location, place->parent_path, place->vdpa_name)) {
-    return std::optional<CharDeviceAnswer>();
+    return std::string();
   }
-  return WithNode(root, hint.vdpa_name,
-                  {std::string(place->char_name), hint.number.major, hint.number.minor});
+  return std::string(place->char_name);
 }
 
 Result<CharDeviceAnswer> FromName(const HostRoot& root, const std::string& vdpa_name) {
   auto found = FindCharDevice(root, vdpa_name);
   if (!found) return std::unexpected(found.error());
-  if (found->has_value()) return WithNode(root, vdpa_name, std::move(**found));
+  std::optional<CharDevice> char_device = std::move(*found);
+  if (char_device) return WithNode(root, vdpa_name, std::move(*char_device));
   Result<std::string> driver = ReadVdpaDriver(root, vdpa_name);
   if (!driver) return std::unexpected(driver.error());
   return CharDeviceAnswer{
@@ -91,9 +89,9 @@ Result<CharDeviceAnswer> FromName(const HostRoot& root, const std::string& vdpa_
 /// Whether `name` is on the vDPA bus and at this location.
 Result<bool> IsDeviceAt(const HostRoot& root, const DeviceLocation& location,
                         const std::string& name) {
-  const auto target = OrAbsent(root.ReadLink("sys/bus/vdpa/devices/" + name));
+  const auto target = root.ReadLinkIfThere("sys/bus/vdpa/devices/" + name);
   if (!target) return std::unexpected(target.error());
-  const auto path = target->has_value() ? DevicesPath(**target) : std::nullopt;
+  const auto path = DevicesPath(*target);
   return path && LastComponent(*path) == name && IsAt(location, ParentPath(*path), name);
 }
 
@@ -101,10 +99,10 @@ Result<bool> IsDeviceAt(const HostRoot& root, const DeviceLocation& location,
 Result<bool> AddChildren(const HostRoot& root, const DeviceLocation& location,
                          const std::string& directory, bool descend,
                          std::vector<std::string>& names) {
-  const auto entries = OrAbsent(root.List(directory));
+  const auto entries = root.List(directory);
+  if (!entries && IsGone(entries.error())) return false;
   if (!entries) return std::unexpected(entries.error());
-  if (!entries->has_value()) return false;
-  for (const DirectoryEntry& entry : **entries) {
+  for (const DirectoryEntry& entry : *entries) {
     if (entry.type != DT_DIR && entry.type != DT_UNKNOWN) continue;
     const Result<bool> here = IsDeviceAt(root, location, entry.name);
     if (!here) return here;
@@ -149,9 +147,12 @@ Result<CharDeviceAnswer> ResolveCharDevice(const HostRoot& root, const DeviceLoc
                                            const std::optional<CharDeviceHint>& hint) {
   if (!IsValid(location)) return Malformed("resolve " + location.name, "not a device location");
   if (hint) {
-    auto answer = FromHint(root, location, *hint);
-    if (!answer) return std::unexpected(answer.error());
-    if (answer->has_value()) return std::move(**answer);
+    Result<std::string> char_name = FollowHint(root, location, *hint);
+    if (!char_name) return std::unexpected(char_name.error());
+    if (!char_name->empty()) {
+      return WithNode(root, hint->vdpa_name,
+                      {std::move(*char_name), hint->number.major, hint->number.minor});
+    }
   }
   return BySearch(root, location, hint);
 }

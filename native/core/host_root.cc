@@ -166,6 +166,10 @@ Result<std::string> HostRoot::ReadLink(const std::string& path) const {
   return std::string(buffer.data(), size);
 }
 
+Result<std::string> HostRoot::ReadLinkIfThere(const std::string& path) const {
+  return OrEmpty(ReadLink(path));
+}
+
 Result<std::vector<DirectoryEntry>> HostRoot::List(const std::string& path) const {
   const UniqueFd directory(OpenAt(path, O_RDONLY | O_DIRECTORY | O_NOCTTY));
   if (!directory) return PathError("open", path, errno);

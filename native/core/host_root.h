@@ -54,6 +54,9 @@ class HostRoot {
   /// Where a symbolic link points, as written in it; never followed.
   Result<std::string> ReadLink(const std::string& path) const;
 
+  /// The same, and empty when there is no such link: Linux knows no empty targets.
+  Result<std::string> ReadLinkIfThere(const std::string& path) const;
+
   /// Everything in a directory but "." and "..", in no order.
   Result<std::vector<DirectoryEntry>> List(const std::string& path) const;
 
@@ -76,12 +79,11 @@ class HostRoot {
 
 inline bool IsGone(const Error& error) { return error.fault == Fault::kGone; }
 
-/// For what may be missing: absence becomes an unset value, every other error stays one.
+/// What may be missing as well as its absence can be used: nothing listed, nothing written.
 template <typename T>
-Result<std::optional<T>> OrAbsent(Result<T> result) {
-  if (result) return std::optional<T>(std::move(*result));
-  if (IsGone(result.error())) return std::optional<T>();
-  return std::unexpected(std::move(result.error()));
+Result<T> OrEmpty(Result<T> result) {
+  if (!result && IsGone(result.error())) return T();
+  return result;
 }
 
 }  // namespace vdpa

@@ -24,9 +24,9 @@ Result<std::vector<Netdev>> ResolveNetdevs(const HostRoot& root, const LinkDump&
     if (link.parent_bus == "pci") {
       pci_address = link.parent_name;
     } else if (NeedsPath(link, dump.names_parents)) {
-      const auto target = OrAbsent(root.ReadLink("sys/class/net/" + link.name));
+      const auto target = root.ReadLinkIfThere("sys/class/net/" + link.name);
       if (!target) return std::unexpected(target.error());
-      const auto path = target->has_value() ? DevicesPath(**target) : std::nullopt;
+      const auto path = DevicesPath(*target);
       if (path) pci_address = NearestPciComponent(*path);
     }
     if (pci_address.empty()) continue;

@@ -11,12 +11,13 @@
 namespace vdpa {
 namespace {
 
-/// One directory entry of the bus; `row` is set once the function belongs into the result.
+/// One directory entry of the bus.
 struct Slot {
   PciAddress address;
   std::string text;
   bool is_vf = false;
-  std::optional<PciFunction> row = std::nullopt;
+  bool wanted = false;  ///< `row` has been read and belongs into the result
+  PciFunction row = {};
 };
 
 struct VfPlace {
@@ -36,9 +37,9 @@ class PciReader {
  private:
   Result<void> ReadVfs(Slot& pf, std::uint32_t count);
   Result<std::vector<VfPlace>> LocateVfs(const Slot& pf, std::uint32_t count);
-  Result<bool> ReadVf(Slot& vf, PciFunction row);
+  Result<void> ReadVf(const Slot& pf, Slot& vf, PciFunction row);
 
-  Slot* Find(const PciAddress& address);
+  Slot* Find(const std::optional<PciAddress>& address);
   PciAttributes Of(const Slot& slot) const { return {*root_, slot.text}; }
 
   const HostRoot* root_;
@@ -46,9 +47,10 @@ class PciReader {
   DriverIndex drivers_;
 };
 
-Slot* PciReader::Find(const PciAddress& address) {
-  const auto found = std::ranges::lower_bound(slots_, address, {}, &Slot::address);
-  return found != slots_.end() && found->address == address ? &*found : nullptr;
+Slot* PciReader::Find(const std::optional<PciAddress>& address) {
+  if (!address) return nullptr;
+  const auto found = std::ranges::lower_bound(slots_, *address, {}, &Slot::address);
+  return found != slots_.end() && found->address == *address ? &*found : nullptr;
 }
 
 Result<void> PciReader::ReadPhysicalFunctions() {
@@ -58,15 +60,18 @@ Result<void> PciReader::ReadPhysicalFunctions() {
     if (slot.is_vf) continue;
     const auto total = Of(slot).ReadNumber<std::uint16_t>("sriov_totalvfs");
     if (!total) return std::unexpected(total.error());
-    if (total->value_or(0) == 0) continue;
+    const std::uint16_t total_vfs = total->value_or(0);
+    if (total_vfs == 0) continue;
     const auto count = Of(slot).ReadNumber<std::uint16_t>("sriov_numvfs");
     if (!count) return std::unexpected(count.error());
     auto row = Of(slot).ReadFunction();
+    if (!row && IsGone(row.error())) continue;
     if (!row) return std::unexpected(row.error());
-    if (!row->has_value()) continue;
     slot.row = std::move(*row);
-    slot.row->sriov = SriovCapability{**total, count->value_or(0)};
-    const Result<void> vfs = ReadVfs(slot, slot.row->sriov->num_vfs);
+    slot.wanted = true;
+    const std::uint16_t num_vfs = count->value_or(0);
+    slot.row.sriov = SriovCapability{total_vfs, num_vfs};
+    const Result<void> vfs = ReadVfs(slot, num_vfs);
     if (!vfs) return vfs;
   }
   return {};
@@ -83,19 +88,22 @@ Result<std::vector<VfPlace>> PciReader::LocateVfs(const Slot& pf, std::uint32_t 
     return Of(pf).ReadFunctionLink("virtfn" + std::to_string(index));
   };
 
-  if (offset->has_value() && stride->has_value()) {
+  // No PF with VFs has offset 0.
+  if (offset->value_or(0) != 0) {
+    const auto calculated = [&](std::uint32_t index) {
+      return VfAddress(pf.address, offset->value_or(0), stride->value_or(0), index);
+    };
     // Both can change with the number of VFs, between two reads: the first and the last link
     // confirm them.
     bool confirmed = true;
     for (const std::uint32_t index : {0U, count - 1}) {
       const auto link = linked(index);
       if (!link) return std::unexpected(link.error());
-      const auto address = VfAddress(pf.address, **offset, **stride, index);
-      confirmed = confirmed && address && *link == address;
+      const auto address = calculated(index);
+      confirmed = confirmed && address.has_value() && *link == address;
     }
     for (std::uint32_t index = 0; confirmed && index < count; ++index) {
-      const auto address = VfAddress(pf.address, **offset, **stride, index);
-      Slot* const slot = address ? Find(*address) : nullptr;
+      Slot* const slot = Find(calculated(index));
       if (slot != nullptr) places.push_back({index, slot});
     }
     if (confirmed) return places;
@@ -104,7 +112,7 @@ Result<std::vector<VfPlace>> PciReader::LocateVfs(const Slot& pf, std::uint32_t 
   for (std::uint32_t index = 0; index < count; ++index) {
     const auto address = linked(index);
     if (!address) return std::unexpected(address.error());
-    Slot* const slot = address->has_value() ? Find(**address) : nullptr;
+    Slot* const slot = Find(*address);
     if (slot != nullptr) places.push_back({index, slot});
   }
   return places;
@@ -121,57 +129,62 @@ Result<void> PciReader::ReadVfs(Slot& pf, std::uint32_t count) {
       // SR-IOV gives all VFs of a PF the same ids, class and revision; the kernel itself reads them
       // from the first VF and copies them. The NUMA node is that of the bus they share.
       auto identity = Of(*place.slot).ReadIdentity();
+      if (!identity && IsGone(identity.error())) continue;
       if (!identity) return std::unexpected(identity.error());
-      if (!identity->has_value()) continue;
       shared = std::move(*identity);
-      shared->numa_node = pf.row->numa_node;
+      shared->numa_node = pf.row.numa_node;
       shared->pf_address = pf.text;
     }
     PciFunction row = *shared;
     row.address = place.slot->text;
     row.vf_index = place.index;
-    // Without a group on the PF no IOMMU translates for this device, so its VFs have none either.
-    // (The pretended group that vfio gives a VF in its no-IOMMU mode isolates nothing.)
-    const Result<bool> read = ReadVf(*place.slot, std::move(row));
-    if (!read) return std::unexpected(read.error());
-    if (*read && pf.row->iommu_group) {
-      const auto group = Of(*place.slot).ReadIommuGroup();
-      if (!group) return std::unexpected(group.error());
-      place.slot->row->iommu_group = *group;
-    }
+    const Result<void> read = ReadVf(pf, *place.slot, std::move(row));
+    if (!read && !IsGone(read.error())) return read;
   }
   return {};
 }
 
-/// Adds what is each VF's own; false when it is gone.
-Result<bool> PciReader::ReadVf(Slot& vf, PciFunction row) {
+/// Adds what is each VF's own.
+Result<void> PciReader::ReadVf(const Slot& pf, Slot& vf, PciFunction row) {
   Result<std::string> driver = drivers_.DriverOf(vf.address, vf.text);
   if (!driver) return std::unexpected(driver.error());
   row.driver = std::move(*driver);
-  const Result<bool> present = Of(vf).ReadOverride(row.driver_override);
-  if (present && *present) vf.row = std::move(row);
-  return present;
+  auto driver_override = Of(vf).ReadOverride();
+  if (!driver_override) return std::unexpected(driver_override.error());
+  row.driver_override = std::move(*driver_override);
+  // Without a group on the PF no IOMMU translates for this device, so its VFs have none either.
+  // (The pretended group that vfio gives a VF in its no-IOMMU mode isolates nothing.)
+  if (pf.row.iommu_group) {
+    const auto group = Of(vf).ReadIommuGroup();
+    if (!group) return std::unexpected(group.error());
+    row.iommu_group = *group;
+  }
+  vf.row = std::move(row);
+  vf.wanted = true;
+  return {};
 }
 
 Result<void> PciReader::ReadCarrier(const PciAddress& address) {
   Slot* const slot = Find(address);
-  if (slot == nullptr || slot->row) return {};
+  if (slot == nullptr || slot->wanted) return {};
   auto row = Of(*slot).ReadFunction();
+  if (!row && IsGone(row.error())) return {};
   if (!row) return std::unexpected(row.error());
-  if (!row->has_value()) return {};
   // The kernel links a VF to its PF only when it made the VF itself; a VF that was passed through
   // to this machine looks like any function.
-  const auto pf = Of(*slot).ReadFunctionLink("physfn");
-  if (!pf) return std::unexpected(pf.error());
-  if (pf->has_value()) (*row)->pf_address = FormatPciAddress(**pf);
+  const auto link = Of(*slot).ReadFunctionLink("physfn");
+  if (!link) return std::unexpected(link.error());
+  const std::optional<PciAddress> pf = *link;
+  if (pf) row->pf_address = FormatPciAddress(*pf);
   slot->row = std::move(*row);
+  slot->wanted = true;
   return {};
 }
 
 std::vector<PciFunction> PciReader::TakeRows() && {
   std::vector<PciFunction> rows;
   for (Slot& slot : slots_) {
-    if (slot.row) rows.push_back(std::move(*slot.row));
+    if (slot.wanted) rows.push_back(std::move(slot.row));
   }
   return rows;
 }
@@ -180,12 +193,11 @@ std::vector<PciFunction> PciReader::TakeRows() && {
 
 Result<std::vector<PciFunction>> ReadPciFunctions(const HostRoot& root,
                                                   std::span<const std::string> carriers) {
-  auto entries = OrAbsent(root.List("sys/bus/pci/devices"));
+  auto entries = OrEmpty(root.List("sys/bus/pci/devices"));
   if (!entries) return std::unexpected(entries.error());
-  if (!entries->has_value()) return std::vector<PciFunction>();
   std::vector<Slot> slots;
-  slots.reserve((*entries)->size());
-  for (DirectoryEntry& entry : **entries) {
+  slots.reserve(entries->size());
+  for (DirectoryEntry& entry : *entries) {
     const auto address = ParsePciAddress(entry.name);
     if (address) slots.push_back({*address, std::move(entry.name)});
   }

@@ -11,12 +11,11 @@ std::string PciAttributes::PathOf(const std::string& name) const {
   return "sys/bus/pci/devices/" + std::string(address_) + "/" + name;
 }
 
-Result<std::optional<PciFunction>> PciAttributes::ReadIdentity() const {
+Result<PciFunction> PciAttributes::ReadIdentity() const {
   const std::string path = PathOf("uevent");
-  const auto text = OrAbsent(root_->ReadAttribute(path));
+  const auto text = root_->ReadAttribute(path);
   if (!text) return std::unexpected(text.error());
-  if (!text->has_value()) return std::optional<PciFunction>();
-  std::optional<PciUevent> event = ParsePciUevent(**text);
+  std::optional<PciUevent> event = ParsePciUevent(*text);
   if (!event) return Malformed("read " + path, "not the uevent of a PCI function");
   const auto revision = ReadNumber<std::uint8_t>("revision", 16);
   if (!revision) return std::unexpected(revision.error());
@@ -30,44 +29,45 @@ Result<std::optional<PciFunction>> PciAttributes::ReadIdentity() const {
                      .driver = std::move(event->driver)};
 }
 
-Result<std::optional<PciFunction>> PciAttributes::ReadFunction() const {
-  auto identity = ReadIdentity();
-  if (!identity || !identity->has_value()) return identity;
-  PciFunction row = std::move(**identity);
+Result<PciFunction> PciAttributes::ReadFunction() const {
+  Result<PciFunction> row = ReadIdentity();
+  if (!row) return row;
   const auto numa_node = ReadNumber<std::int32_t>("numa_node");
   if (!numa_node) return std::unexpected(numa_node.error());
-  if (numa_node->has_value() && **numa_node >= 0) row.numa_node = *numa_node;
-  const Result<bool> present = ReadOverride(row.driver_override);
-  if (!present) return std::unexpected(present.error());
-  if (!*present) return std::optional<PciFunction>();
+  if (numa_node->value_or(-1) >= 0) row->numa_node = *numa_node;
+  auto driver_override = ReadOverride();
+  if (!driver_override) return std::unexpected(driver_override.error());
+  row->driver_override = std::move(*driver_override);
   const auto iommu_group = ReadIommuGroup();
   if (!iommu_group) return std::unexpected(iommu_group.error());
-  row.iommu_group = *iommu_group;
+  row->iommu_group = *iommu_group;
   return row;
 }
 
-Result<bool> PciAttributes::ReadOverride(std::optional<std::string>& driver_override) const {
-  const auto text = OrAbsent(root_->ReadAttribute(PathOf("driver_override")));
+Result<std::optional<std::string>> PciAttributes::ReadOverride() const {
+  auto text = root_->ReadAttribute(PathOf("driver_override"));
+  if (!text && IsGone(text.error())) {
+    // Every function of a live kernel has this file; without it, see whether the function is there.
+    const Result<bool> present = root_->Exists("sys/bus/pci/devices/" + std::string(address_));
+    if (!present) return std::unexpected(present.error());
+    if (*present) return std::optional<std::string>();
+  }
   if (!text) return std::unexpected(text.error());
-  // Every function of a live kernel has this file; without it, see whether the function is there.
-  if (!text->has_value()) return root_->Exists("sys/bus/pci/devices/" + std::string(address_));
   // The kernel prints an unset pointer as "(null)"; since 2026 as nothing.
-  if (!(*text)->empty() && **text != "(null)") driver_override = **text;
-  return true;
+  if (text->empty() || *text == "(null)") return std::optional<std::string>();
+  return std::move(*text);
 }
 
 Result<std::optional<std::uint32_t>> PciAttributes::ReadIommuGroup() const {
-  const auto target = OrAbsent(root_->ReadLink(PathOf("iommu_group")));
+  const auto target = root_->ReadLinkIfThere(PathOf("iommu_group"));
   if (!target) return std::unexpected(target.error());
-  if (!target->has_value()) return std::optional<std::uint32_t>();
-  return ParseNumber<std::uint32_t>(LastComponent(**target));
+  return ParseNumber<std::uint32_t>(LastComponent(*target));
 }
 
 Result<std::optional<PciAddress>> PciAttributes::ReadFunctionLink(const std::string& name) const {
-  const auto target = OrAbsent(root_->ReadLink(PathOf(name)));
+  const auto target = root_->ReadLinkIfThere(PathOf(name));
   if (!target) return std::unexpected(target.error());
-  if (!target->has_value()) return std::optional<PciAddress>();
-  return ParsePciAddress(LastComponent(**target));
+  return ParsePciAddress(LastComponent(*target));
 }
 
 }  // namespace vdpa

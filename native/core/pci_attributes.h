@@ -15,20 +15,19 @@
 
 namespace vdpa {
 
-/// A function may vanish at any moment, and old kernels lack some files: what is absent is unset.
-/// A view: it lives no longer than the root and the address text.
+/// Old kernels lack some files: those are unset. A function that is gone is Fault::kGone. A view:
+/// it lives no longer than the root and the address text.
 class PciAttributes {
  public:
   PciAttributes(const HostRoot& root, std::string_view address) : root_(&root), address_(address) {}
 
-  /// Everything that the function itself tells; unset when it is gone.
-  Result<std::optional<PciFunction>> ReadFunction() const;
+  /// Everything that the function itself tells.
+  Result<PciFunction> ReadFunction() const;
 
-  /// The ids and the driver only; unset when it is gone.
-  Result<std::optional<PciFunction>> ReadIdentity() const;
+  /// The ids and the driver only.
+  Result<PciFunction> ReadIdentity() const;
 
-  /// False when the function is gone.
-  Result<bool> ReadOverride(std::optional<std::string>& driver_override) const;
+  Result<std::optional<std::string>> ReadOverride() const;
 
   Result<std::optional<std::uint32_t>> ReadIommuGroup() const;
 
@@ -39,13 +38,13 @@ class PciAttributes {
   template <std::integral T>
   Result<std::optional<T>> ReadNumber(const std::string& name, int base = 10) const {
     const std::string path = PathOf(name);
-    const auto text = OrAbsent(root_->ReadAttribute(path));
+    const auto text = root_->ReadAttribute(path);
+    if (!text && IsGone(text.error())) return std::optional<T>();
     if (!text) return std::unexpected(text.error());
-    if (!text->has_value()) return std::optional<T>();
-    std::string_view digits = **text;
+    std::string_view digits = *text;
     if (base == 16 && digits.starts_with("0x")) digits.remove_prefix(2);
     const std::optional<T> number = ParseNumber<T>(digits, base);
-    if (!number) return Malformed("read " + path, "not a number in range: " + **text);
+    if (!number) return Malformed("read " + path, "not a number in range: " + *text);
     return number;
   }
 

@@ -21,9 +21,9 @@ Result<std::vector<std::string>> FindPciCarriers(const HostRoot& root, const Sna
   for (const MgmtDevice& device : snapshot.mgmt_devices) {
     if (device.bus == "pci") carriers.push_back(device.name);
     if (device.bus != "auxiliary" || placed.contains(device.name)) continue;
-    const auto target = OrAbsent(root.ReadLink("sys/bus/auxiliary/devices/" + device.name));
+    const auto target = root.ReadLinkIfThere("sys/bus/auxiliary/devices/" + device.name);
     if (!target) return std::unexpected(target.error());
-    const auto path = target->has_value() ? DevicesPath(**target) : std::nullopt;
+    const auto path = DevicesPath(*target);
     if (path) carriers.emplace_back(NearestPciComponent(*path));
   }
   std::erase(carriers, std::string());

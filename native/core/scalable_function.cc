@@ -27,19 +27,19 @@ Result<std::vector<ScalableFunction>> ReadScalableFunctions(
   for (const MgmtDevice& device : mgmt_devices) {
     if (device.bus != "auxiliary" || NearestSfComponent(device.name) != device.name) continue;
     if (device.name.empty() || pf_of.contains(device.name)) continue;
-    const auto target = OrAbsent(root.ReadLink(kAuxiliary + device.name));
+    const auto target = root.ReadLinkIfThere(kAuxiliary + device.name);
     if (!target) return std::unexpected(target.error());
-    const auto path = target->has_value() ? DevicesPath(**target) : std::nullopt;
+    const auto path = DevicesPath(*target);
     if (path) pf_of.try_emplace(device.name, NearestPciComponent(*path));
   }
 
   std::vector<ScalableFunction> functions;
   functions.reserve(pf_of.size());
   for (auto& [name, pf] : pf_of) {
-    const auto text = OrAbsent(root.ReadAttribute(kAuxiliary + name + "/sfnum"));
+    const auto text = OrEmpty(root.ReadAttribute(kAuxiliary + name + "/sfnum"));
     if (!text) return std::unexpected(text.error());
     ScalableFunction function{.name = name, .pf_address = std::move(pf)};
-    if (text->has_value()) function.sf_number = ParseNumber<std::uint32_t>(**text);
+    function.sf_number = ParseNumber<std::uint32_t>(*text);
     functions.push_back(std::move(function));
   }
   return functions;

@@ -38,7 +38,7 @@ class SnapshotTaker {
   Result<void> AskForMissingMgmtDevices();
   Result<void> AskForMissingDevices();
   template <typename T, typename Read>
-  Result<std::optional<T>> Ask(const Read& read);
+  Result<void> Ask(const Read& read, std::vector<T>& rows);
   template <typename T>
   Result<std::vector<T>> Dumped(Result<std::vector<T>> rows);
   Result<std::optional<std::uint64_t>> ReadSeqnum() const;
@@ -59,10 +59,9 @@ class SnapshotTaker {
 
 Result<std::optional<std::uint64_t>> SnapshotTaker::ReadSeqnum() const {
   if (!root_->live()) return std::optional<std::uint64_t>();
-  const auto text = OrAbsent(root_->ReadAttribute("sys/kernel/uevent_seqnum"));
+  const auto text = OrEmpty(root_->ReadAttribute("sys/kernel/uevent_seqnum"));
   if (!text) return std::unexpected(text.error());
-  if (!text->has_value()) return std::optional<std::uint64_t>();
-  return ParseNumber<std::uint64_t>(**text);
+  return ParseNumber<std::uint64_t>(*text);
 }
 
 Result<Snapshot> SnapshotTaker::Take() {
@@ -170,7 +169,7 @@ void KeepLast(std::vector<Row>& rows, const Key& key_of) {
 Result<void> SnapshotTaker::ReadBus() {
   auto devices = ReadBusDevices(*root_);
   if (!devices) return std::unexpected(devices.error());
-  if (devices->has_value()) now_.bus_devices = std::move(**devices);
+  now_.bus_devices = std::move(*devices).value_or(std::vector<BusDevice>());
   std::set<std::string_view> names;
   for (const BusDevice& device : now_.bus_devices) names.insert(device.name);
   std::erase_if(now_.vdpa_devices,
@@ -214,17 +213,20 @@ Result<void> SnapshotTaker::ReadLinks() {
   return {};
 }
 
-/// Asks for one thing; unset when the kernel says nothing of it but why.
+/// Asks for one thing and adds it, unless the kernel refuses to tell of it.
 template <typename T, typename Read>
-Result<std::optional<T>> SnapshotTaker::Ask(const Read& read) {
-  for (int attempt = 1;; ++attempt) {
-    Result<T> row = read();
-    if (row) return std::optional<T>(std::move(*row));
-    const Fault fault = row.error().fault;
-    if (fault == Fault::kLost && attempt < kAskAttempts) continue;
-    if (fault == Fault::kSystem) return std::optional<T>();
+Result<void> SnapshotTaker::Ask(const Read& read, std::vector<T>& rows) {
+  Result<T> row = read();
+  for (int again = 1; again < kAskAttempts; ++again) {
+    if (row || row.error().fault != Fault::kLost) break;
+    row = read();
+  }
+  if (row) {
+    rows.push_back(std::move(*row));
+  } else if (row.error().fault != Fault::kSystem) {
     return std::unexpected(std::move(row.error()));
   }
+  return {};
 }
 
 /// Management devices have no directory that lists them. But those seen in any attempt, and those
@@ -236,11 +238,11 @@ Result<void> SnapshotTaker::AskForMissingMgmtDevices() {
     missing.emplace(device.mgmt_bus, device.mgmt_name);
   }
   for (const MgmtDevice& device : now_.mgmt_devices) missing.erase({device.bus, device.name});
-  for (const auto& [bus, name] : missing) {
-    auto row = Ask<MgmtDevice>([&] { return family_->ReadMgmtDevice(bus, name, deadline_); });
-    if (!row && IsGone(row.error())) continue;
-    if (!row) return std::unexpected(row.error());
-    if (row->has_value()) now_.mgmt_devices.push_back(std::move(**row));
+  for (const Handle& handle : missing) {
+    const Result<void> asked =
+        Ask([&] { return family_->ReadMgmtDevice(handle.first, handle.second, deadline_); },
+            now_.mgmt_devices);
+    if (!asked && !IsGone(asked.error())) return asked;
   }
   return {};
 }
@@ -255,10 +257,10 @@ Result<void> SnapshotTaker::AskForMissingDevices() {
   present.reserve(now_.bus_devices.size());
   for (BusDevice& device : now_.bus_devices) {
     if (!listed.contains(device.name)) {
-      auto row = Ask<VdpaDevice>([&] { return family_->ReadDevice(device.name, deadline_); });
-      if (!row && IsGone(row.error())) continue;
-      if (!row) return std::unexpected(row.error());
-      if (row->has_value()) now_.vdpa_devices.push_back(std::move(**row));
+      const Result<void> asked =
+          Ask([&] { return family_->ReadDevice(device.name, deadline_); }, now_.vdpa_devices);
+      if (!asked && IsGone(asked.error())) continue;
+      if (!asked) return asked;
     }
     present.push_back(std::move(device));
   }

@@ -41,25 +41,26 @@ BusDevice* Find(std::vector<BusDevice>& devices, std::string_view name) {
 
 /// Follows every vhost-vdpa link of sys/dev/char. False when this root does not tell them there.
 Result<bool> ReadCharLinks(const HostRoot& root, std::vector<BusDevice>& devices) {
-  const auto registered = OrAbsent(root.ReadFile("proc/devices", kProcDevicesLimit));
+  const auto registered = root.ReadFile("proc/devices", kProcDevicesLimit);
+  if (!registered && IsGone(registered.error())) return false;
   if (!registered) return std::unexpected(registered.error());
-  if (!registered->has_value()) return false;
-  const auto major_number = ParseCharMajor(**registered, "vhost-vdpa");
+  const auto major_number = ParseCharMajor(*registered, "vhost-vdpa");
   // Without the driver no device can be bound to it, except that a captured text may be cut short.
   if (!major_number) return root.live();
-  const auto links = OrAbsent(root.List(kCharLinks));
+  const auto links = root.List(kCharLinks);
+  if (!links && IsGone(links.error())) return false;
   if (!links) return std::unexpected(links.error());
-  if (!links->has_value()) return false;
 
   const std::string prefix = std::to_string(*major_number) + ":";
-  for (const DirectoryEntry& link : **links) {
+  for (const DirectoryEntry& link : *links) {
     if (!link.name.starts_with(prefix)) continue;
     const auto number = ParseDeviceNumber(link.name);
     if (!number) continue;
-    const auto target = OrAbsent(root.ReadLink(std::string(kCharLinks) + "/" + link.name));
+    const auto target = root.ReadLinkIfThere(std::string(kCharLinks) + "/" + link.name);
     if (!target) return std::unexpected(target.error());
-    const auto place = target->has_value() ? ParseVhostPath(**target) : std::nullopt;
-    BusDevice* const device = place ? Find(devices, place->vdpa_name) : nullptr;
+    const auto place = ParseVhostPath(*target);
+    if (!place) continue;
+    BusDevice* const device = Find(devices, place->vdpa_name);
     if (device == nullptr) continue;  // it came after the listing of names, or just went
     device->parent_path = place->parent_path;
     device->driver = kVhostDriver;
@@ -70,10 +71,10 @@ Result<bool> ReadCharLinks(const HostRoot& root, std::vector<BusDevice>& devices
 
 /// One device by its own links. False when it is gone.
 Result<bool> ReadDevice(const HostRoot& root, BusDevice& device) {
-  const auto target = OrAbsent(root.ReadLink(std::string(kDevices) + "/" + device.name));
+  const auto target = root.ReadLinkIfThere(std::string(kDevices) + "/" + device.name);
   if (!target) return std::unexpected(target.error());
-  if (!target->has_value()) return false;
-  const auto path = DevicesPath(**target);
+  if (target->empty()) return false;
+  const auto path = DevicesPath(*target);
   if (path) device.parent_path = ParentPath(*path);
   Result<std::string> driver = ReadVdpaDriver(root, device.name);
   if (!driver) return std::unexpected(driver.error());
@@ -86,11 +87,10 @@ Result<void> MarkNodes(const HostRoot& root, std::vector<BusDevice>& devices) {
   if (std::ranges::none_of(devices, [](const BusDevice& d) { return d.char_device.has_value(); })) {
     return {};
   }
-  auto entries = OrAbsent(root.List("dev"));
+  auto entries = OrEmpty(root.List("dev"));
   if (!entries) return std::unexpected(entries.error());
-  if (!entries->has_value()) return {};
   std::set<std::string> nodes;
-  for (DirectoryEntry& entry : **entries) {
+  for (DirectoryEntry& entry : *entries) {
     // A captured tree made without privileges holds plain files in place of nodes.
     const bool node = !root.live() || entry.type == DT_CHR || entry.type == DT_UNKNOWN;
     if (node && IsVhostName(entry.name)) nodes.insert(std::move(entry.name));
@@ -107,38 +107,37 @@ Result<void> MarkNodes(const HostRoot& root, std::vector<BusDevice>& devices) {
 Result<bool> HasVdpaBus(const HostRoot& root) { return root.Exists(kBus); }
 
 Result<std::string> ReadVdpaDriver(const HostRoot& root, const std::string& vdpa_name) {
-  const auto target = OrAbsent(root.ReadLink(std::string(kDevices) + "/" + vdpa_name + "/driver"));
-  if (!target) return std::unexpected(target.error());
-  return target->has_value() ? std::string(LastComponent(**target)) : std::string();
+  const auto target = root.ReadLinkIfThere(std::string(kDevices) + "/" + vdpa_name + "/driver");
+  if (!target) return target;
+  return std::string(LastComponent(*target));
 }
 
 Result<std::optional<CharDevice>> FindCharDevice(const HostRoot& root,
                                                  const std::string& vdpa_name) {
   const std::string directory = std::string(kDevices) + "/" + vdpa_name;
-  const auto entries = OrAbsent(root.List(directory));
+  const auto entries = OrEmpty(root.List(directory));
   if (!entries) return std::unexpected(entries.error());
-  if (!entries->has_value()) return std::optional<CharDevice>();
-  for (const DirectoryEntry& entry : **entries) {
+  for (const DirectoryEntry& entry : *entries) {
     if (!IsVhostName(entry.name)) continue;
     const std::string path = directory + "/" + entry.name + "/dev";
-    const auto text = OrAbsent(root.ReadAttribute(path));
-    if (!text) return std::unexpected(text.error());
+    const auto text = root.ReadAttribute(path);
     // A char device whose number is unknown is of no use: the number is its identity.
-    if (!text->has_value()) continue;
-    const auto number = ParseDeviceNumber(**text);
-    if (!number) return Malformed("read " + path, "not a device number: " + **text);
+    if (!text && IsGone(text.error())) continue;
+    if (!text) return std::unexpected(text.error());
+    const auto number = ParseDeviceNumber(*text);
+    if (!number) return Malformed("read " + path, "not a device number: " + *text);
     return CharDevice{entry.name, number->major, number->minor};
   }
   return std::optional<CharDevice>();
 }
 
 Result<std::optional<std::vector<BusDevice>>> ReadBusDevices(const HostRoot& root) {
-  auto entries = OrAbsent(root.List(kDevices));
+  auto entries = root.List(kDevices);
+  if (!entries && IsGone(entries.error())) return std::optional<std::vector<BusDevice>>();
   if (!entries) return std::unexpected(entries.error());
-  if (!entries->has_value()) return std::optional<std::vector<BusDevice>>();
   std::vector<BusDevice> devices;
-  devices.reserve((*entries)->size());
-  for (DirectoryEntry& entry : **entries) devices.push_back({.name = std::move(entry.name)});
+  devices.reserve(entries->size());
+  for (DirectoryEntry& entry : *entries) devices.push_back({.name = std::move(entry.name)});
   if (devices.empty()) return devices;
   std::ranges::sort(devices, {}, &BusDevice::name);
 

@@ -68,9 +68,16 @@ export function hostTree({ pfs, vfs, others, devices, managementDevices }: Inven
   const software = new Map<string, SoftwareBranch & { devices: VdpaDevice[] }>();
   const unplaced: VdpaDevice[] = [];
 
-  for (const { bus, handle } of managementDevices) {
+  for (const { bus, handle, pciAddress, sfNumber } of managementDevices) {
     if (bus === null) {
       software.set(handle, { kind: kindOfHandle(handle), managementDevice: handle, devices: [] });
+    } else if (sfNumber !== null && pciAddress !== null && pfAddresses.has(pciAddress)) {
+      // A scalable function that could carry a device has its place, with or without one.
+      at(
+        at(onSf, pciAddress, () => new Map()),
+        sfNumber,
+        () => [],
+      );
     }
   }
   for (const device of devices) {

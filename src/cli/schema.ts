@@ -111,6 +111,8 @@ const managementDevice = z
     handle: z.string(),
     bus: z.string().nullable(),
     name: z.string(),
+    pciAddress: z.string().nullable(),
+    sfNumber: count.nullable(),
     classes: strings,
     maxVqs: count.nullable(),
     features: hexMask.nullable(),

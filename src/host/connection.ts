@@ -20,7 +20,7 @@ export class Connection implements AsyncDisposable {
   readonly native: NativeHost;
   readonly #timeoutMs: number;
   #tail: Promise<unknown> = Promise.resolve();
-  #closed = false;
+  #closing: Promise<void> | undefined;
   #stuck = 0;
 
   /** @throws {VdpaError} `ADDON_MISSING`, `ROOT_INVALID` */
@@ -54,21 +54,27 @@ export class Connection implements AsyncDisposable {
 
   /** @throws {VdpaError} `CLOSED` */
   assertOpen(): void {
-    if (this.#closed) {
+    if (this.#closing !== undefined) {
       throw new VdpaError('CLOSED', 'this host has been closed: open another', { retry: 'never' });
     }
   }
 
-  /** Waits for the call in progress, then lets go of thread, socket and root. Idempotent. */
+  /**
+   * Waits for the call in progress, then lets go of thread, socket and root. Idempotent: every call
+   * resolves when all is gone.
+   */
   async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    await this.#tail;
-    await this.native.close();
+    this.#closing ??= this.#end();
+    await this.#closing;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  async #end(): Promise<void> {
+    await this.#tail;
+    await this.native.close();
   }
 
   async #watch<T>(step: string, answer: Promise<T>): Promise<T> {
@@ -104,6 +110,7 @@ export class Connection implements AsyncDisposable {
     );
   }
 }
+
 async function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return await work;
   let onAbort: (() => void) | undefined;

@@ -1,6 +1,11 @@
-import type { PciAddress } from './pci-address.js';
+import { isPciAddress, type PciAddress } from './pci-address.js';
 
 declare const brand: unique symbol;
+
+/** The kernel's u32. */
+const maxSfNumber = 0xffff_ffff;
+/** A name is a directory's in sysfs. */
+const maxNameBytes = 255;
 
 /**
  * What names a vDPA device for good: its parent's bus handle, as devlink and `vdpa` write it. It
@@ -38,18 +43,17 @@ export function softwareDeviceId(name: string): DeviceId {
  * @throws {TypeError} when the text has none of the three forms
  */
 export function parseDeviceId(text: string): DeviceIdParts {
-  const pci = /^pci\/([0-9a-f]{4,8}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7])(?:\/sf\/(0|[1-9]\d*))?$/.exec(
-    text,
-  );
-  const address = pci?.[1];
-  if (address !== undefined) {
-    const sfNumber = pci?.[2];
-    return sfNumber === undefined
-      ? { kind: 'pci', pciAddress: address }
-      : { kind: 'sf', pfAddress: address, sfNumber: Number(sfNumber) };
+  const [, address, sf] = /^pci\/([^/]+)(?:\/sf\/(0|[1-9]\d{0,9}))?$/.exec(text) ?? [];
+  if (address !== undefined && isPciAddress(address)) {
+    if (sf === undefined) return { kind: 'pci', pciAddress: address };
+    if (Number(sf) <= maxSfNumber) {
+      return { kind: 'sf', pfAddress: address, sfNumber: Number(sf) };
+    }
   }
-  const name = /^vdpa\/([^/]{1,255})$/s.exec(text)?.[1];
-  if (name !== undefined && name !== '.' && name !== '..') return { kind: 'vdpa', name };
+  const name = /^vdpa\/([^/\0]+)$/.exec(text)?.[1];
+  if (name !== undefined && name !== '.' && name !== '..') {
+    if (Buffer.byteLength(name) <= maxNameBytes) return { kind: 'vdpa', name };
+  }
   throw new TypeError(
     `${JSON.stringify(text)} is no device id: expected pci/0000:65:00.2, pci/0000:65:00.0/sf/88 or vdpa/NAME`,
   );

@@ -26,13 +26,14 @@ export interface Inventory extends PciFunctions {
 /** Joins the rows of one snapshot: device to management device to parent to PF. */
 export function inventoryOf(snapshot: SnapshotRow): Inventory {
   const functions = pciFunctions(snapshot.pciFunctions, snapshot.netdevs);
+  const scalableFunctions = new Map(snapshot.scalableFunctions.map((row) => [row.name, row]));
   const devices = vdpaDevices(snapshot.vdpaDevices, snapshot.busDevices, {
     functions: new Map(snapshot.pciFunctions.map((row) => [row.address, row])),
-    scalableFunctions: new Map(snapshot.scalableFunctions.map((row) => [row.name, row])),
+    scalableFunctions,
   });
   return {
     ...functions,
-    managementDevices: managementDevices(snapshot.managementDevices),
+    managementDevices: managementDevices(snapshot.managementDevices, scalableFunctions),
     devices,
     abi:
       snapshot.abi === null

@@ -1,5 +1,6 @@
-import type { ManagementDeviceRow } from '../rows.js';
+import type { ManagementDeviceRow, ScalableFunctionRow } from '../rows.js';
 import { type DeviceClass, deviceClasses, featureNames } from './features.js';
+import { isPciAddress, type PciAddress } from './pci-address.js';
 
 /** A parent that can make vDPA devices (`vdpa mgmtdev show`). */
 export interface ManagementDevice {
@@ -8,6 +9,10 @@ export interface ManagementDevice {
   /** `pci`, `auxiliary`; null for software parents. */
   readonly bus: string | null;
   readonly name: string;
+  /** The PCI function it is, or whose scalable function it is; null for software parents. */
+  readonly pciAddress: PciAddress | null;
+  /** Of a scalable function. */
+  readonly sfNumber: number | null;
   readonly classes: readonly DeviceClass[];
   /** Most virtqueues of a device, the control virtqueue included; null before Linux 5.17. */
   readonly maxVqs: number | null;
@@ -22,7 +27,10 @@ export function managementHandle(bus: string, name: string): string {
 }
 
 /** Hundreds of VFs offer the same: each distinct mask is named once per list. */
-export function managementDevices(rows: readonly ManagementDeviceRow[]): ManagementDevice[] {
+export function managementDevices(
+  rows: readonly ManagementDeviceRow[],
+  scalableFunctions: ReadonlyMap<string, ScalableFunctionRow>,
+): ManagementDevice[] {
   const named = new Map<string, Pick<ManagementDevice, 'classes' | 'featureNames'>>();
   return rows.map((row) => {
     const key = `${row.supportedClasses}/${row.supportedFeatures}`;
@@ -39,10 +47,14 @@ export function managementDevices(rows: readonly ManagementDeviceRow[]): Managem
       };
       named.set(key, shared);
     }
+    const sf = scalableFunctions.get(row.name);
+    const address = sf?.pfAddress ?? row.name;
     return {
       handle: managementHandle(row.bus, row.name),
       bus: row.bus === '' ? null : row.bus,
       name: row.name,
+      pciAddress: isPciAddress(address) ? address : null,
+      sfNumber: sf?.sfNumber ?? null,
       classes: shared.classes,
       maxVqs: row.maxVqs,
       features: row.supportedFeatures,

@@ -3,7 +3,7 @@ declare const brand: unique symbol;
 /** A PCI function's address as the kernel writes it: `0000:65:00.2`, VMD domains `10000:01:00.0`. */
 export type PciAddress = string & { readonly [brand]: 'PciAddress' };
 
-const form = /^[0-9a-f]{4,8}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]$/;
+const form = /^(?:[0-9a-f]{4}|[1-9a-f][0-9a-f]{4,7}):[0-9a-f]{2}:[01][0-9a-f]\.[0-7]$/;
 
 /** Whether the text is a PCI address in the kernel's own spelling: lower case, with its domain. */
 export function isPciAddress(text: string): text is PciAddress {

@@ -1,5 +1,6 @@
+import type { NativeHost } from '../native.js';
 import type { CallOptions, Connection } from './connection.js';
-import { inventoryOf } from './inventory.js';
+import { type Inventory, inventoryOf } from './inventory.js';
 
 export type Severity = 'ok' | 'warning' | 'error';
 
@@ -35,9 +36,15 @@ export async function preflight(
   connection: Connection,
   options?: CallOptions,
 ): Promise<readonly Finding[]> {
-  const snapshot = await connection.call('preflight', (native, ms) => native.snapshot(ms), options);
-  const { abi, devices } = inventoryOf(snapshot);
-  const { native } = connection;
+  // Files included, it is one call: the host stays open until the last of them has been read.
+  return await connection.call(
+    'preflight',
+    async (native, ms) => findings(inventoryOf(await native.snapshot(ms)), native),
+    options,
+  );
+}
+
+function findings({ abi, devices }: Inventory, native: NativeHost): readonly Finding[] {
   const hasBus = native.exists('sys/bus/vdpa');
   const hasVhost = native.exists('sys/bus/vdpa/drivers/vhost_vdpa');
   return [

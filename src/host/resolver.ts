@@ -77,7 +77,7 @@ export class Resolver {
     for (const name of native.list(`sys/bus/pci/devices/${parts.pfAddress}`) ?? []) {
       if (!/\.sf\.\d+$/.test(name)) continue;
       const sfNumber = native.readText(`sys/bus/auxiliary/devices/${name}/sfnum`);
-      if (sfNumber !== null && Number(sfNumber) === parts.sfNumber) return name;
+      if (sfNumber === String(parts.sfNumber)) return name;
     }
     throw new VdpaError('DEVICE_NOT_FOUND', `${id}: the PF has no such scalable function`, {
       retry: 'later',

@@ -169,14 +169,9 @@ function vdpaParent(
   const owner = pciAddress === null ? undefined : functions.get(pciAddress);
   const sf = scalableFunctions.get(components.at(-1) ?? '');
   const isPf = owner !== undefined && owner.totalVfs !== null;
-  const pfAddress =
-    owner === undefined
-      ? null
-      : isPf
-        ? pciAddress
-        : owner.pfAddress === ''
-          ? null
-          : (owner.pfAddress as PciAddress);
+  // A scalable function names its PF itself: a PF may have them without being capable of SR-IOV.
+  const pfName = sf?.pfAddress ?? (isPf ? pciAddress : owner?.pfAddress) ?? '';
+  const pfAddress = pfName === '' ? null : (pfName as PciAddress);
   return {
     kind:
       sf !== undefined

@@ -1,15 +1,17 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
-import { type Attributes, attributes, dump, genericMessage, message } from './netlink-bytes.js';
+import { type CapturedAbi, NetlinkRecording } from './netlink-recording.js';
 
-const family = 0x1c;
-const getFamilyReply = 1;
-const newLink = 16;
+export interface CapturedFunction {
+  readonly deviceId?: string;
+  readonly driver?: string | null;
+  readonly numaNode?: number | undefined;
+  readonly iommuGroup?: number | undefined;
+}
 
 export interface CapturedPf {
   readonly address: string;
-  readonly domain?: string;
   readonly totalVfs: number;
   readonly numVfs: number;
   readonly offset?: number;
@@ -20,6 +22,21 @@ export interface CapturedPf {
   readonly representors?: boolean;
 }
 
+export interface CapturedVdpa {
+  readonly managementBus?: string;
+  readonly managementName?: string;
+  readonly virtioId?: number;
+  readonly driver?: string | null;
+  /** Without it a device that is bound to vhost_vdpa has no char device (yet). */
+  readonly charDevice?: boolean;
+  /** The lowest free one unless told. */
+  readonly minor?: number;
+  readonly node?: boolean;
+  /** False for a device that the `vdpa` family does not list. */
+  readonly managed?: boolean;
+  readonly minVqSize?: number | null;
+}
+
 /**
  * A captured host in a temporary directory: the parts of sysfs, /dev, /proc and netlink that the
  * inventory reads, in the form in which Linux 6.12 has them. Real files and links, made by hand to
@@ -27,13 +44,11 @@ export interface CapturedPf {
  */
 export class CapturedHost implements Disposable {
   readonly root = mkdtempSync(join(tmpdir(), 'vdpa-host-captured-'));
-  readonly #management: Attributes[] = [];
-  readonly #devices: Attributes[] = [];
-  readonly #links: Buffer[] = [];
-  #nextMinor = 0;
+  readonly netlink: NetlinkRecording;
+  readonly #vdpa = new Map<string, { readonly directory: string; readonly minor: number | null }>();
   #nextIfindex = 2;
 
-  constructor({ maxAttribute = 37 }: { readonly maxAttribute?: number } = {}) {
+  constructor(abi: CapturedAbi = {}) {
     this.file('proc/sys/kernel/osrelease', '6.12.0-test\n');
     this.file('proc/devices', 'Character devices:\n250 vhost-vdpa\n\nBlock devices:\n');
     this.file('proc/self/status', 'CapEff:\t000001ffffffffff\n');
@@ -45,24 +60,7 @@ export class CapturedHost implements Disposable {
     this.directory('sys/bus/pci/devices');
     this.directory('sys/dev/char');
     this.directory('dev');
-    const operations = attributes(
-      [2, 3, 4, 5, 6, 7, 8].map((command, index) => [
-        index + 1,
-        { bytes: attributes([[1, { u32: command }]]) },
-      ]),
-    );
-    this.file(
-      'netlink/getfamily.bin',
-      genericMessage(0x10, getFamilyReply, [
-        [2, { text: 'vdpa' }],
-        [1, { u16: family }],
-        [3, { u32: 1 }],
-        [4, { u32: 0 }],
-        [5, { u32: maxAttribute }],
-        [6, { bytes: operations }],
-      ]),
-    );
-    this.#writeDumps();
+    this.netlink = new NetlinkRecording(this.root, abi);
   }
 
   file(path: string, content: string | Buffer): void {
@@ -82,10 +80,21 @@ export class CapturedHost implements Disposable {
     symlinkSync(relative(dirname(full), join(this.root, target)), full);
   }
 
+  /** A link with exactly this text in it. */
+  rawLink(path: string, text: string): void {
+    const full = join(this.root, path);
+    mkdirSync(dirname(full), { recursive: true });
+    symlinkSync(text, full);
+  }
+
+  remove(path: string): void {
+    rmSync(join(this.root, path), { recursive: true, force: true });
+  }
+
   /** A PF below its own root port, its VFs beside it. */
   pf(pf: CapturedPf): void {
     const { address, totalVfs, numVfs, offset = 1, stride = 1, numaNode, iommuGroup } = pf;
-    const directory = this.#function(address, '101d', 'labnic', numaNode, iommuGroup);
+    const directory = this.function(address, { numaNode, iommuGroup });
     this.file(`${directory}/sriov_totalvfs`, `${totalVfs}\n`);
     this.file(`${directory}/sriov_numvfs`, `${numVfs}\n`);
     this.file(`${directory}/sriov_offset`, `${offset}\n`);
@@ -96,7 +105,12 @@ export class CapturedHost implements Disposable {
     for (let index = 0; index < numVfs; index++) {
       const vf = this.vfAddress(address, offset + index * stride);
       const group = iommuGroup === undefined ? undefined : iommuGroup + 1 + index;
-      const vfDirectory = this.#function(vf, '101e', 'labnic_vf', numaNode, group);
+      const vfDirectory = this.function(vf, {
+        deviceId: '101e',
+        driver: 'labnic_vf',
+        numaNode,
+        iommuGroup: group,
+      });
       this.link(`${vfDirectory}/physfn`, directory);
       this.link(`${directory}/virtfn${index}`, vfDirectory);
       if (pf.representors) {
@@ -119,44 +133,72 @@ export class CapturedHost implements Disposable {
     return `${domain}:${hex(id >> 8)}:${hex((id >> 3) & 31)}.${id & 7}`;
   }
 
-  management(bus: string, name: string, classes = 2n, features = 0x3_0000_8020n): void {
-    this.#management.push([
+  /** A PCI function's directory below the root, and what the function is listed in. */
+  function(address: string, options: CapturedFunction = {}): string {
+    const { deviceId = '101d', driver = 'labnic', numaNode, iommuGroup } = options;
+    const directory = `sys/devices/${this.pciPath(address)}`;
+    this.file(
+      `${directory}/uevent`,
+      `${driver === null ? '' : `DRIVER=${driver}\n`}PCI_CLASS=20000\n` +
+        `PCI_ID=15B3:${deviceId.toUpperCase()}\n` +
+        `PCI_SUBSYS_ID=15B3:0016\nPCI_SLOT_NAME=${address}\nMODALIAS=pci:v000015B3\n`,
+    );
+    this.file(`${directory}/revision`, '0x05\n');
+    this.file(`${directory}/driver_override`, '(null)\n');
+    if (numaNode !== undefined) this.file(`${directory}/numa_node`, `${numaNode}\n`);
+    if (iommuGroup !== undefined) {
+      this.link(`${directory}/iommu_group`, `sys/kernel/iommu_groups/${iommuGroup}`);
+    }
+    if (driver !== null) {
+      this.link(`${directory}/driver`, `sys/bus/pci/drivers/${driver}`);
+      this.link(`sys/bus/pci/drivers/${driver}/${address}`, directory);
+    }
+    this.link(`sys/bus/pci/devices/${address}`, directory);
+    return directory;
+  }
+
+  /** A scalable function of a PF; returns where it lies below sys/devices. */
+  scalableFunction(pf: string, name: string, sfNumber: string): string {
+    const path = `${this.pciPath(pf)}/${name}`;
+    this.file(`sys/devices/${path}/sfnum`, sfNumber);
+    this.link(`sys/bus/auxiliary/devices/${name}`, `sys/devices/${path}`);
+    this.management('auxiliary', name);
+    return path;
+  }
+
+  /** A management device; no features and queues as kernels before 5.17 have it. */
+  management(
+    bus: string,
+    name: string,
+    classes = 2n,
+    features: bigint | null = 0x3_0000_8020n,
+  ): void {
+    this.netlink.management([
       ...(bus === '' ? [] : [[1, { text: bus }] as const]),
       [2, { text: name }],
       [3, { u64: classes }],
-      [15, { u32: 65 }],
-      [16, { u64: features }],
+      ...(features === null ? [] : [[15, { u32: 65 }] as const, [16, { u64: features }] as const]),
     ]);
-    this.#writeDumps();
   }
 
   /** A vDPA device; `parentDirectory` is below sys/devices, empty for software. */
-  vdpa(
-    name: string,
-    parentDirectory: string,
-    options: {
-      readonly managementBus?: string;
-      readonly managementName?: string;
-      readonly virtioId?: number;
-      readonly driver?: 'vhost_vdpa' | 'virtio_vdpa' | null;
-      readonly node?: boolean;
-      readonly managed?: boolean;
-    } = {},
-  ): void {
+  vdpa(name: string, parentDirectory: string, options: CapturedVdpa = {}): void {
     const { driver = 'vhost_vdpa', node = true, managed = true, virtioId = 1 } = options;
+    const { charDevice = true, minVqSize = 1 } = options;
     const directory = `sys/devices/${parentDirectory === '' ? '' : `${parentDirectory}/`}${name}`;
     this.directory(directory);
     this.link(`sys/bus/vdpa/devices/${name}`, directory);
     if (driver !== null) this.link(`${directory}/driver`, `sys/bus/vdpa/drivers/${driver}`);
-    if (driver === 'vhost_vdpa') {
-      const minor = this.#nextMinor++;
+    const minor = driver === 'vhost_vdpa' && charDevice ? this.#minor(options.minor) : null;
+    if (minor !== null) {
       this.file(`${directory}/vhost-vdpa-${minor}/dev`, `250:${minor}\n`);
       this.link(`sys/dev/char/250:${minor}`, `${directory}/vhost-vdpa-${minor}`);
       if (node) this.file(`dev/vhost-vdpa-${minor}`, '');
     }
+    this.#vdpa.set(name, { directory, minor });
     if (!managed) return;
     const bus = options.managementBus ?? (parentDirectory === '' ? '' : 'pci');
-    this.#devices.push([
+    this.netlink.device(name, [
       ...(bus === '' ? [] : [[1, { text: bus }] as const]),
       [2, { text: options.managementName ?? parentDirectory.split('/').at(-1) ?? '' }],
       [4, { text: name }],
@@ -164,9 +206,20 @@ export class CapturedHost implements Disposable {
       [6, { u32: 0x15b3 }],
       [7, { u32: 9 }],
       [8, { u16: 256 }],
-      [9, { u16: 1 }],
+      ...(minVqSize === null ? [] : [[9, { u16: minVqSize }] as const]),
     ]);
-    this.#writeDumps();
+  }
+
+  /** `vdpa dev del`: its number is free from now on. */
+  deleteVdpa(name: string): void {
+    const device = this.#vdpa.get(name);
+    if (device === undefined) throw new Error(`no vDPA device ${name} was made here`);
+    this.#vdpa.delete(name);
+    this.remove(device.directory);
+    this.remove(`sys/bus/vdpa/devices/${name}`);
+    this.remove(`sys/dev/char/250:${device.minor}`);
+    this.remove(`dev/vhost-vdpa-${device.minor}`);
+    this.netlink.forgetDevice(name);
   }
 
   /** Where a PCI function lies below sys/devices. */
@@ -181,63 +234,26 @@ export class CapturedHost implements Disposable {
     { switchId, portName }: { readonly switchId?: string; readonly portName?: string } = {},
   ): void {
     const ifindex = this.#nextIfindex++;
-    const header = Buffer.alloc(16);
-    header.writeInt32LE(ifindex, 4);
-    const list: Attributes = [
+    this.netlink.link(ifindex, [
       [3, { text: name }],
       [1, { bytes: Buffer.from([2, 0, 0, 0, ifindex >> 8, ifindex & 255]) }],
       ...(switchId === undefined ? [] : [[36, { bytes: Buffer.from(switchId, 'hex') }] as const]),
       ...(portName === undefined ? [] : [[38, { text: portName }] as const]),
       [56, { text: pciAddress }],
       [57, { text: 'pci' }],
-    ];
-    this.#links.push(message(newLink, 2, Buffer.concat([header, attributes(list)])));
+    ]);
     this.link(`sys/class/net/${name}`, `sys/devices/${this.pciPath(pciAddress)}/net/${name}`);
-    this.#writeDumps();
   }
 
   [Symbol.dispose](): void {
     rmSync(this.root, { recursive: true, force: true });
   }
 
-  /** A PCI function's directory and what it is listed in. */
-  #function(
-    address: string,
-    deviceId: string,
-    driver: string,
-    numaNode: number | undefined,
-    iommuGroup: number | undefined,
-  ): string {
-    const directory = `sys/devices/${this.pciPath(address)}`;
-    this.file(
-      `${directory}/uevent`,
-      `DRIVER=${driver}\nPCI_CLASS=20000\nPCI_ID=15B3:${deviceId.toUpperCase()}\n` +
-        `PCI_SUBSYS_ID=15B3:0016\nPCI_SLOT_NAME=${address}\nMODALIAS=pci:v000015B3\n`,
-    );
-    this.file(`${directory}/revision`, '0x05\n');
-    this.file(`${directory}/driver_override`, '(null)\n');
-    if (numaNode !== undefined) this.file(`${directory}/numa_node`, `${numaNode}\n`);
-    if (iommuGroup !== undefined) {
-      this.link(`${directory}/iommu_group`, `sys/kernel/iommu_groups/${iommuGroup}`);
-    }
-    this.link(`${directory}/driver`, `sys/bus/pci/drivers/${driver}`);
-    this.link(`sys/bus/pci/drivers/${driver}/${address}`, directory);
-    this.link(`sys/bus/pci/devices/${address}`, directory);
-    return directory;
-  }
-
-  #writeDumps(): void {
-    this.file(
-      'netlink/mgmtdev-dump.bin',
-      dump(this.#management.map((list) => (flags) => genericMessage(family, 1, list, flags))),
-    );
-    this.file(
-      'netlink/dev-dump.bin',
-      dump(this.#devices.map((list) => (flags) => genericMessage(family, 3, list, flags))),
-    );
-    this.file(
-      'netlink/link-dump.bin',
-      Buffer.concat([...this.#links, message(3, 2, Buffer.alloc(4))]),
-    );
+  #minor(wanted: number | undefined): number {
+    if (wanted !== undefined) return wanted;
+    const taken = new Set([...this.#vdpa.values()].map(({ minor }) => minor));
+    let minor = 0;
+    while (taken.has(minor)) minor++;
+    return minor;
   }
 }

@@ -1,5 +1,7 @@
-import { execFileSync } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 
 /** What tests do to the lab's kernel, through sysfs and iproute2: never through the library itself. */
 
@@ -62,4 +64,63 @@ export function kernelComplaints(): string[] {
   return run('dmesg', '--read-clear')
     .split('\n')
     .filter((line) => /WARNING:|BUG:|Oops|Call Trace|refcount/.test(line));
+}
+
+/** Writes a parameter of the software NIC: a fault, or the removal of a PF. */
+export function nicParameter(name: string, value: number): void {
+  writeFileSync(`/sys/module/labnic/parameters/${name}`, `${value}`);
+}
+
+/** What the NIC was loaded with. */
+export function nicParameters(): readonly string[] {
+  return ['npf', 'totalvfs'].map(
+    (name) => `${name}=${readFileSync(`/sys/module/labnic/parameters/${name}`, 'utf8').trim()}`,
+  );
+}
+
+export function loadNic(parameters: readonly string[]): void {
+  run('modprobe', 'labnic', ...parameters);
+}
+
+export function deviceNames(): string[] {
+  return readdirSync(`${vdpaBus}/devices`).sort();
+}
+
+/** The id under which the kernel has the netlink family now. */
+export function familyId(): string {
+  return /ID: (0x[0-9a-f]+)/.exec(run('genl', 'ctrl', 'get', 'name', 'vdpa'))?.[1] ?? '';
+}
+
+export function exists(path: string): boolean {
+  return existsSync(path);
+}
+
+/** Waits, without blocking the loop, until it is so; the test's own time limit ends a wait in vain. */
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await setTimeout(5);
+}
+
+export function start(command: string, ...args: readonly string[]): ChildProcess {
+  return spawn(command, args, { stdio: 'ignore' });
+}
+
+export async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+}
+
+/** Whether a process sleeps in the kernel in a way that no signal ends. */
+export function sleepsInKernel(pid: number | undefined): boolean {
+  return /^State:\s*D/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+}
+
+/** Opens a char device in another process and keeps it open. */
+export async function hold(path: string): Promise<ChildProcess> {
+  const holder = spawn('bash', ['-c', `exec 9<>${path} && echo held && exec sleep 1000`]);
+  await once(holder.stdout, 'data');
+  return holder;
+}
+
+export async function letGo(holder: ChildProcess): Promise<void> {
+  holder.kill('SIGKILL');
+  await ended(holder);
 }

@@ -186,6 +186,8 @@ export function managementDevice(
     handle,
     bus: slash === -1 ? null : handle.slice(0, slash),
     name: handle.slice(slash + 1),
+    pciAddress: handle.startsWith('pci/') ? (handle.slice(slash + 1) as PciAddress) : null,
+    sfNumber: null,
     classes: ['net'],
     maxVqs: 257,
     features: 0x300020020n,

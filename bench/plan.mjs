@@ -1,0 +1,26 @@
+// @ts-check
+
+/**
+ * What to measure in one start of the lab.
+ *
+ * @typedef {object} Plan
+ * @property {number} devices vDPA devices, as many VFs
+ * @property {number} rounds of alternating measurements
+ * @property {boolean} judged whether this is the size that the budgets are about
+ * @property {string} programs folder of the compiled C programs
+ */
+
+/** The size that the budgets are about: 8 PFs of 255 VFs. */
+export const fullSize = 2040;
+/** The smallest comes first: it finds a broken set-up soonest. */
+export const sizes = [16, 64, 512, fullSize];
+
+/** @param {number} devices @param {string} programs @returns {Plan} */
+export function planOf(devices, programs) {
+  return {
+    devices,
+    rounds: devices >= 1000 ? 9 : 15,
+    judged: devices === fullSize,
+    programs,
+  };
+}

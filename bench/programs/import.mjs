@@ -1,0 +1,4 @@
+// @ts-check
+/** @type {string} */
+const name = 'vdpa-host';
+await import(name);

@@ -1,0 +1,25 @@
+// @ts-check
+// What runs inside the lab: DEVICES PROGRAMS. Its rows are the one line on stdout.
+import { release } from 'node:os';
+import { createDevices } from './devices.mjs';
+import { eventLoopRows } from './event-loop-rows.mjs';
+import { inventoryRows } from './inventory-rows.mjs';
+import { netlinkRows } from './netlink-rows.mjs';
+import { planOf } from './plan.mjs';
+import { resolveRows } from './resolve-rows.mjs';
+import { systemCallRows } from './system-call-rows.mjs';
+
+if (process.env['VDPA_LAB'] !== '1') throw new Error('this runs inside the lab: npm run bench');
+const [devices = '', programs = ''] = process.argv.slice(2);
+const plan = planOf(Number(devices), programs);
+
+await createDevices(plan.devices);
+const parts = [netlinkRows, inventoryRows, systemCallRows, resolveRows, eventLoopRows];
+const rows = [];
+for (const part of parts) {
+  const started = performance.now();
+  rows.push(...(await part(plan)));
+  const seconds = (performance.now() - started) / 1000;
+  console.error(`${devices} devices: ${part.name} in ${seconds.toFixed(1)} s`);
+}
+console.log(JSON.stringify({ kernel: release(), rows }));

@@ -1,0 +1,103 @@
+// @ts-check
+// npm run bench: measures in the lab what the library is promised to cost, as ratios, and says which
+// budgets are missed. --json prints the results; --output FILE says where they go.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { release } from 'node:os';
+import { dirname, join, relative, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { importRows } from '../bench/import-rows.mjs';
+import { sizes } from '../bench/plan.mjs';
+import { resolveGrowthRows } from '../bench/resolve-growth.mjs';
+import { missed } from '../bench/row.mjs';
+import { renderTable } from '../bench/table.mjs';
+import { ensureLab } from '../lab/build.mjs';
+import { runInLab } from '../lab/run.mjs';
+import { ensurePackages } from './apt.mjs';
+import { ensureBuilt } from './products.mjs';
+import { part, root, run, StepFailed, script } from './steps.mjs';
+
+/** @import { Row } from '../bench/row.mjs' */
+
+const programs = join(root, 'build/bench');
+const suite = new URL('../bench/suite.mjs', import.meta.url).pathname;
+
+/** The C programs, static: in the lab a dynamic one takes ten times as long to start. */
+async function compilePrograms() {
+  await ensurePackages(['gcc', 'libc6-dev', 'linux-libc-dev', 'strace'], 'to measure');
+  mkdirSync(programs, { recursive: true });
+  const flags = ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-Werror', '-static', '-pthread'];
+  for (const name of ['netlink_dump', 'known_calls']) {
+    await run('gcc', [...flags, '-o', join(programs, name), join(root, `bench/c/${name}.c`)]);
+  }
+}
+
+/**
+ * All rows of one size, in a lab of its own.
+ *
+ * @param {number} devices
+ * @returns {Promise<{ kernel: string, rows: Row[] }>}
+ */
+async function measure(devices) {
+  const { status, error, stdout } = await runInLab(
+    [process.execPath, suite, String(devices), programs],
+    {
+      nic: { npf: 8, totalvfs: 255 },
+      autoprobe: false,
+      memoryMiB: 3072,
+      timeoutMs: 600_000,
+      onStderr: (chunk) => process.stderr.write(chunk),
+    },
+  );
+  if (error !== null) throw new StepFailed(error);
+  if (status !== 0) throw new StepFailed(`the benchmarks in the lab ended with ${status}`);
+  return JSON.parse(stdout);
+}
+
+await script(async () => {
+  const { values } = parseArgs({
+    options: {
+      json: { type: 'boolean', default: false },
+      output: { type: 'string', default: join(root, 'build/bench.json') },
+    },
+  });
+  await part('build', async () => {
+    await ensureBuilt();
+    await compilePrograms();
+  });
+  await part('lab', async () => {
+    await ensureLab();
+  });
+  let kernel = '';
+  /** @type {Row[]} */
+  const rows = [];
+  for (const devices of sizes) {
+    await part(`${devices} devices`, async () => {
+      const measured = await measure(devices);
+      kernel = measured.kernel;
+      rows.push(...measured.rows);
+    });
+  }
+  await part('import', async () => {
+    rows.push(...(await importRows()));
+  });
+  rows.push(...resolveGrowthRows(rows));
+
+  const results = {
+    node: process.version,
+    labKernel: kernel,
+    hostKernel: release(),
+    rows: rows.toSorted((a, b) => a.name.localeCompare(b.name) || a.devices - b.devices),
+  };
+  const text = `${JSON.stringify(results, null, 2)}\n`;
+  const file = resolve(values.output);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, text);
+
+  const table = renderTable(results.rows);
+  if (values.json) process.stdout.write(text);
+  else console.log(`\nNode ${results.node}, lab kernel ${kernel}\n\n${table}`);
+  console.error(`\nResults: ${relative(process.cwd(), file)}`);
+  const failures = missed(rows);
+  for (const { name, devices } of failures) console.error(`MISSED ${name} (${devices} devices)`);
+  if (failures.length > 0) process.exitCode = 1;
+});

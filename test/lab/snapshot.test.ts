@@ -1,0 +1,84 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { afterEach, describe, expect, test } from 'vitest';
+import { VdpaHost } from '../../src/index.js';
+import { openNativeHost } from '../../src/native.js';
+import * as lab from '../support/lab-host.js';
+
+afterEach(() => {
+  lab.reset();
+  expect(lab.kernelComplaints()).toEqual([]);
+});
+
+describe('a snapshot', () => {
+  test('has every live device when others are deleted between two receives of a dump', () => {
+    lab.reset();
+    const seen = JSON.parse(lab.run('build/native-test/lab/dump_race'));
+
+    // The kernel's own dump loses live devices: without that, this would prove nothing.
+    expect(seen.dumpInterruptions).toBe(1);
+    expect(seen.dumpMissing).toBeGreaterThan(0);
+    expect(seen).toMatchObject({
+      snapshotInterruptions: 3,
+      snapshotMissing: 0,
+      duplicates: 0,
+      consistent: false,
+      attempts: 3,
+    });
+    expect(seen.listed).toBe(seen.alive);
+  });
+
+  test('has every device that lives throughout while another process deletes and re-adds', async () => {
+    const rounds = lab.long ? 300 : 8;
+    lab.reset();
+    lab.enableVfs(lab.pfA, 8);
+    const native = openNativeHost('/');
+    // Some before, some after, some between those that come and go; more than one receive holds.
+    const stable: string[] = [];
+    for (let i = 0; i < 600; i++) {
+      const name = i % 3 === 0 ? `churn${i}` : `stable${i}`;
+      if (i % 3 !== 0) stable.push(name);
+      const [managementBus, managementName] =
+        i < 8 ? ['pci', lab.vfOf(lab.pfA, i)] : ['', 'vdpasim_net'];
+      const bare = { mac: null, mtu: null, maxVqPairs: null, features: null };
+      await native.addDevice({ name, managementBus, managementName, ...bare }, 10_000);
+    }
+    await native.close();
+    const churn = spawn(process.execPath, [
+      '--input-type=module',
+      '-e',
+      `import { openNativeHost } from '${process.cwd()}/dist/native.js';
+       const native = openNativeHost('/');
+       const bare = { mac: null, mtu: null, maxVqPairs: null, features: null };
+       console.log('ready');
+       for (let i = 9; ; i = i < 597 ? i + 3 : 9) {
+         const request = { name: 'churn' + i, managementBus: '', managementName: 'vdpasim_net', ...bare };
+         await native.deleteDevice(request.name, 10000);
+         await native.addDevice(request, 10000);
+       }`,
+    ]);
+    try {
+      await once(churn.stdout, 'data');
+      await using host = await VdpaHost.open();
+      let disturbed = 0;
+      for (let round = 0; round < rounds; round++) {
+        const { devices, consistent } = await host.inventory();
+        const names = devices.map(({ name }) => name as string);
+        expect(stable.filter((name) => !names.includes(name))).toEqual([]);
+        expect(new Set(names).size).toBe(names.length);
+        const unmanaged = devices.filter(
+          ({ name, class: kind }) => name.startsWith('stable') && kind === null,
+        );
+        expect(unmanaged).toEqual([]);
+        if (!consistent) disturbed++;
+      }
+      // The other process was at work while we read.
+      expect(disturbed).toBeGreaterThan(0);
+    } finally {
+      churn.kill('SIGKILL');
+      await once(churn, 'close');
+    }
+    await using host = await VdpaHost.open();
+    expect((await host.inventory()).consistent).toBe(true);
+  });
+});
