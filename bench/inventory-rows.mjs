@@ -1,11 +1,15 @@
 // @ts-check
+import { join } from 'node:path';
 import { VdpaHost } from './library.mjs';
+import { Peer } from './peer.mjs';
 import { atLeast, row } from './row.mjs';
 import { assertSameFacts } from './same-facts.mjs';
 import { scriptInventory } from './script-inventory.mjs';
 import { alternate, compare } from './statistics.mjs';
 
 /** @import { Plan } from './plan.mjs' */
+
+const script = join(import.meta.dirname, 'programs/script-inventory.mjs');
 
 /**
  * The full inventory against a script that gathers the same.
@@ -14,6 +18,7 @@ import { alternate, compare } from './statistics.mjs';
  */
 export async function inventoryRows({ devices, rounds, judged }) {
   const host = await VdpaHost.open();
+  const peer = new Peer(process.execPath, [script]);
   try {
     assertSameFacts(await host.inventory(), scriptInventory());
     const ours = async () => {
@@ -21,12 +26,9 @@ export async function inventoryRows({ devices, rounds, judged }) {
       await host.inventory();
       return performance.now() - started;
     };
-    const theirs = () => {
-      const started = performance.now();
-      scriptInventory();
-      return performance.now() - started;
-    };
-    const both = compare(await alternate(rounds, ours, theirs));
+    const both = compare(
+      await alternate(rounds, ours, async () => (await peer.round()).milliseconds),
+    );
     return [
       row({
         name: "full inventory / a script's way",
@@ -40,6 +42,7 @@ export async function inventoryRows({ devices, rounds, judged }) {
       }),
     ];
   } finally {
+    await peer.close();
     await host.close();
   }
 }

@@ -1,18 +1,13 @@
 // @ts-check
-import { execFileSync } from 'node:child_process';
-import { BareDump } from './bare-dump.mjs';
+import { join } from 'node:path';
 import { openNativeHost } from './internals.mjs';
+import { Peer } from './peer.mjs';
 import { atLeast, atMost, row } from './row.mjs';
 import { alternate, compare } from './statistics.mjs';
 
 /** @import { Plan } from './plan.mjs' */
 
-/** `vdpa -j` as a script runs it, its answer made into objects. @param {string} what */
-function vdpaObjects(what) {
-  return JSON.parse(
-    execFileSync('vdpa', ['-j', what, 'show'], { encoding: 'utf8', maxBuffer: 64 << 20 }),
-  );
-}
+const programs = join(import.meta.dirname, 'programs');
 
 /**
  * The netlink part alone: the `vdpa` family's two lists as JavaScript objects. The public API has no
@@ -20,45 +15,41 @@ function vdpaObjects(what) {
  *
  * @param {Plan} plan
  */
-export async function netlinkRows({ devices, rounds, judged, programs }) {
+export async function netlinkRows({ devices, rounds, judged, programs: compiled }) {
   const host = openNativeHost('/');
-  const bare = new BareDump(`${programs}/netlink_dump`);
+  const ours = async () => {
+    const started = performance.now();
+    const lists = await Promise.all([host.managementDevices(60_000), host.vdpaDevices(60_000)]);
+    const took = performance.now() - started;
+    if (lists[1].length !== devices) throw new Error(`${lists[1].length} devices`);
+    return took;
+  };
+  /** @param {string} command @param {readonly string[]} args @param {number} atLeastThings */
+  const against = async (command, args, atLeastThings) => {
+    const peer = new Peer(command, args);
+    try {
+      const theirs = async () => {
+        const { milliseconds, count } = await peer.round();
+        if (count < atLeastThings) throw new Error(`${command} got only ${count} things`);
+        return milliseconds;
+      };
+      return compare(await alternate(3 * rounds, ours, theirs, 8));
+    } finally {
+      await peer.close();
+    }
+  };
   try {
-    const ours = async () => {
-      const started = performance.now();
-      const lists = await Promise.all([host.managementDevices(60_000), host.vdpaDevices(60_000)]);
-      const took = performance.now() - started;
-      if (lists[1].length !== devices) throw new Error(`${lists[1].length} devices`);
-      return took;
-    };
-    const theirs = async () => {
-      const { milliseconds, messages } = await bare.round();
-      if (messages < 2 * devices) throw new Error(`only ${messages} messages`);
-      return milliseconds;
-    };
-    const tool = () => {
-      const started = performance.now();
-      vdpaObjects('mgmtdev');
-      vdpaObjects('dev');
-      return performance.now() - started;
-    };
-    const againstC = compare(await alternate(4 * rounds, ours, theirs, 5));
-    const againstTool = compare(await alternate(rounds, ours, tool));
-    const version = () => {
-      const started = performance.now();
-      execFileSync('vdpa', ['-V']);
-      execFileSync('vdpa', ['-V']);
-      return performance.now() - started;
-    };
-    const starts = compare(await alternate(rounds, ours, version));
+    const bare = await against(join(compiled, 'netlink_dump'), [], 2 * devices);
+    const tool = await against(process.execPath, [join(programs, 'vdpa-show.mjs')], 2 * devices);
+    const starts = await against(process.execPath, [join(programs, 'vdpa-start.mjs')], 2);
     return [
       row({
         name: 'netlink part / bare C dump',
         devices,
         unit: 'ms',
-        ours: againstC.ours,
-        theirs: againstC.theirs,
-        figure: againstC.ratio,
+        ours: bare.ours,
+        theirs: bare.theirs,
+        figure: bare.ratio,
         figureUnit: 'x',
         budget: judged ? atMost(3) : null,
       }),
@@ -66,9 +57,9 @@ export async function netlinkRows({ devices, rounds, judged, programs }) {
         name: 'netlink part / vdpa -j, 2 processes',
         devices,
         unit: 'ms',
-        ours: againstTool.ours,
-        theirs: againstTool.theirs,
-        figure: againstTool.speedup,
+        ours: tool.ours,
+        theirs: tool.theirs,
+        figure: tool.speedup,
         figureUnit: 'x faster',
         budget: judged ? atLeast(10) : null,
       }),
@@ -84,7 +75,6 @@ export async function netlinkRows({ devices, rounds, judged, programs }) {
       }),
     ];
   } finally {
-    await bare.close();
     await host.close();
   }
 }

@@ -2,8 +2,8 @@
 // How a careful script gathers what the library's inventory tells: `vdpa -j`, and sysfs by
 // synchronous reads, each file once. What Linux says in one file (uevent: ids, class, driver) it
 // reads from that one; what the PF knows of its VFs (address, index) it asks of the PF.
-import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { vdpaShow } from './vdpa-tool.mjs';
 
 const pciDevices = '/sys/bus/pci/devices';
 const vdpaDevices = '/sys/bus/vdpa/devices';
@@ -29,13 +29,6 @@ function readIfThere(path) {
 /** @param {string} path */
 function lastOf(path) {
   return path.slice(path.lastIndexOf('/') + 1);
-}
-
-/** @param {string} what */
-function vdpa(what) {
-  return JSON.parse(
-    execFileSync('vdpa', ['-j', what, 'show'], { encoding: 'utf8', maxBuffer: 64 << 20 }),
-  )[what];
 }
 
 /** The ports of every PCI function that has any, by its address. */
@@ -135,7 +128,7 @@ function readFunctions() {
 }
 
 function readManagementDevices() {
-  return Object.entries(vdpa('mgmtdev')).map(([handle, told]) => ({
+  return Object.entries(vdpaShow('mgmtdev')).map(([handle, told]) => ({
     handle,
     classes: told.supported_classes,
     maxVqs: told.max_supported_vqs,
@@ -144,7 +137,7 @@ function readManagementDevices() {
 }
 
 function readDevices() {
-  const family = vdpa('dev');
+  const family = vdpaShow('dev');
   const nodes = new Set(readdirSync('/dev'));
   return readdirSync(vdpaDevices).map((name) => {
     const folder = `${vdpaDevices}/${name}`;

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ensurePackages } from '../scripts/apt.mjs';
 import { cacheDir, sweepCache, touch } from './cache.mjs';
-import { LabError } from './errors.mjs';
+import { LabError } from './lab-error.mjs';
 import { buildHelpers, helpersDir } from './helpers.mjs';
 import { ensureIproute2, findIproute2 } from './iproute2.mjs';
 import { buildKernel, findKernel } from './kernel.mjs';

@@ -15,7 +15,7 @@ import {
 } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
-import { LabError } from './errors.mjs';
+import { LabError } from './lab-error.mjs';
 
 const UNUSED_DAYS = 30;
 

@@ -4,7 +4,7 @@
 // npm run lab -- [options] COMMAND...
 
 import { parseArgs } from 'node:util';
-import { LabError } from './errors.mjs';
+import { LabError } from './lab-error.mjs';
 import { lastLines } from './outcome.mjs';
 import { runInLab } from './run.mjs';
 

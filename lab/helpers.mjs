@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { contentKey, folderContent, install } from './cache.mjs';
-import { LabError } from './errors.mjs';
+import { LabError } from './lab-error.mjs';
 import { Steps } from './step.mjs';
 
 const sources = join(import.meta.dirname, 'helpers');

@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { LabError } from './errors.mjs';
+import { LabError } from './lab-error.mjs';
 
 /**
  * flock(1) holds the lock as long as its command runs, and the command is a `cat` that reads from

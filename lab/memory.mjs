@@ -4,7 +4,7 @@
 
 import { readFileSync, statfsSync } from 'node:fs';
 import { totalmem } from 'node:os';
-import { LabError } from './errors.mjs';
+import { LabError } from './lab-error.mjs';
 
 const MIN_MIB = 64;
 

@@ -4,7 +4,7 @@
 
 import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { LabError } from './errors.mjs';
+import { LabError } from './lab-error.mjs';
 
 /**
  * @typedef {object} Plan
@@ -26,7 +26,7 @@ const VDPA_MODULES = ['vdpa_sim_net', 'vdpa_sim_blk', 'vhost_vdpa', 'virtio_vdpa
 const GUEST_OWN = ['/tmp', '/run', '/var/tmp', '/dev', '/proc', '/sys'];
 
 /** @param {string} text */
-export function quote(text) {
+function quote(text) {
   if (text.includes('\0')) throw new LabError('a command, path or variable holds a NUL byte');
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -6,7 +6,7 @@ import { copyFileSync, readFileSync, realpathSync, rmSync, statSync, symlinkSync
 import { join } from 'node:path';
 import { findLab } from './build.mjs';
 import { checkout } from './cache.mjs';
-import { LabError } from './errors.mjs';
+import { LabError } from './lab-error.mjs';
 import { runKernel } from './machine.mjs';
 import { memoryDir } from './memory.mjs';
 import { nicParameters } from './nic.mjs';

@@ -4,7 +4,7 @@
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { LabError } from './errors.mjs';
+import { LabError } from './lab-error.mjs';
 
 /**
  * @typedef {object} Source

@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { LabError } from './errors.mjs';
+import { LabError } from './lab-error.mjs';
 
 const started = performance.now();
 const LAST_LINES = 15;

@@ -15,7 +15,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { cacheDir, contentKey, install, touch } from './cache.mjs';
-import { LabError } from './errors.mjs';
+import { LabError } from './lab-error.mjs';
 import { withLock } from './lock.mjs';
 import { machineSources, sourcesFor } from './sources.mjs';
 import { Steps, say } from './step.mjs';

@@ -4,13 +4,22 @@
 
 import { spawnSync } from 'node:child_process';
 
+/** The machine lacks packages that could not be installed. The message is for people. */
+class PackagesError extends Error {
+  /** @param {string} message */
+  constructor(message) {
+    super(message);
+    this.name = 'PackagesError';
+  }
+}
+
 const OPTIONS = ['-o', 'DPkg::Lock::Timeout=600', '-o', 'Acquire::Retries=3'];
 
 /**
  * The packages that are not installed.
  * @param {string[]} names
  */
-export function missingPackages(names) {
+function missingPackages(names) {
   const query = spawnSync(
     'dpkg-query',
     // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query's own format
@@ -20,7 +29,9 @@ export function missingPackages(names) {
     },
   );
   if (query.error) {
-    throw new Error(`needs a Debian system: dpkg-query does not run (${query.error.message})`);
+    throw new PackagesError(
+      `needs a Debian system: dpkg-query does not run (${query.error.message})`,
+    );
   }
   const installed = new Set(
     query.stdout
@@ -55,13 +66,14 @@ export function updateLists() {
  * @param {string[]} names
  * @param {string} why what needs them, for the messages
  * @param {(message: string) => void} [say]
+ * @throws {PackagesError}
  */
-export function ensurePackages(names, why, say = () => {}) {
+export function ensurePackages(names, why, say = console.error) {
   const missing = missingPackages(names);
   if (missing.length === 0) return;
   const list = missing.join(' ');
   if (process.getuid?.() !== 0) {
-    throw new Error(
+    throw new PackagesError(
       `${why} needs packages: run \`sudo apt-get install -y --no-install-recommends ${list}\``,
     );
   }
@@ -71,6 +83,6 @@ export function ensurePackages(names, why, say = () => {}) {
   if (!result.ok && aptGet(['update']).ok) result = aptGet(install);
   if (!result.ok) {
     const end = result.output.trimEnd().split('\n').slice(-5).join('\n');
-    throw new Error(`cannot install ${list} for ${why}:\n${end}`);
+    throw new PackagesError(`cannot install ${list} for ${why}:\n${end}`);
   }
 }

@@ -6,10 +6,7 @@ import { part, printTimes, run, script } from './steps.mjs';
 
 await script(async () => {
   await part('packages', async () => {
-    await ensurePackages(
-      ['clang-format-19', 'clang-tidy-19', 'doctest-dev', 'make'],
-      'to lint C++',
-    );
+    ensurePackages(['clang-format-19', 'clang-tidy-19', 'doctest-dev', 'make'], 'linting C++');
     await ensureNodeModules();
   });
   const node = process.execPath;

@@ -49,7 +49,7 @@ function cleanEnvironment() {
  *   sanitisers
  */
 export async function ensureAddon(configuration) {
-  await ensurePackages(['g++', 'make', 'python3'], 'to build the native addon');
+  ensurePackages(['g++', 'make', 'python3'], 'the native addon');
   const prefix = nodePrefix();
   const key = await contentKey(
     ['binding.gyp', 'native/core', 'native/addon', 'node_modules/node-addon-api/package.json'],
@@ -66,7 +66,7 @@ export async function ensureAddon(configuration) {
 }
 
 /** The compiled library and command in dist/. */
-export async function ensureDist() {
+async function ensureDist() {
   const key = await contentKey(['src', 'tsconfig.json', 'tsconfig.build.json'], []);
   if (!existsSync(join(root, 'dist'))) await rm(join(root, 'build/stamps/dist'), { force: true });
   await unlessDone('dist', key, async () => {

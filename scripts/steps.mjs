@@ -7,7 +7,16 @@ import { fileURLToPath } from 'node:url';
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** A step's command failed; its own output has already said why. */
-export class StepFailed extends Error {}
+export class StepFailed extends Error {
+  /** @param {string} message */
+  constructor(message) {
+    super(message);
+    this.name = 'StepFailed';
+  }
+}
+
+/** Errors whose message is for people and says all. */
+const toldErrors = ['StepFailed', 'PackagesError', 'LabError'];
 
 /**
  * Runs a command to its end.
@@ -82,9 +91,8 @@ export async function script(main) {
   try {
     await main();
   } catch (error) {
-    if (error instanceof StepFailed) console.error(error.message);
-    else if (error instanceof Error && 'userMessage' in error) console.error(error.userMessage);
-    else console.error(error);
+    const told = error instanceof Error && toldErrors.includes(error.name);
+    console.error(told ? error.message : error);
     process.exitCode = 1;
   }
 }

@@ -120,9 +120,9 @@ await script(async () => {
   rmSync(reports, { recursive: true, force: true });
   await part('build', async () => {
     await ensureBuilt();
-    await ensurePackages(
+    ensurePackages(
       ['clang-19', 'doctest-dev', 'g++', 'libclang-rt-19-dev', 'make'],
-      'to test the native core',
+      'testing the native core',
     );
     await ensureAddon('Debug');
   });
@@ -147,6 +147,9 @@ await script(async () => {
       ASAN_OPTIONS: 'detect_leaks=0:allocator_may_return_null=1',
     }),
   );
+  await check('programs for the lab', async () => {
+    await run('make', ['--silent', '-C', 'native/test', 'lab']);
+  });
   await check('lab kernel', () => labTests('lab', ['lab'], { npf: 2, totalvfs: 16 }));
   await check('lab kernel, 8 x 255 VFs', () =>
     labTests('lab-scale', ['lab-scale'], { npf: 8, totalvfs: 255 }),

@@ -27,7 +27,7 @@ class Properties {
  public:
   explicit Properties(Napi::Object object) : object_(object) {}
 
-  bool ok() const { return ok_; }
+  bool Ok() const { return ok_; }
 
   std::optional<std::string> Text(const char* name) {
     const Napi::Value value = Get(name);
@@ -85,6 +85,9 @@ class Properties {
 void Arguments::Refuse(const std::string& expected) {
   if (!ok_) return;
   ok_ = false;
+  // A getter of the argument may have thrown: its error is the one that counts, and a second one
+  // on top of it would end the process.
+  if (info_.Env().IsExceptionPending()) return;
   Napi::TypeError::New(info_.Env(), "argument " + std::to_string(index_) + ": expected " + expected)
       .ThrowAsJavaScriptException();
 }
@@ -144,7 +147,7 @@ std::optional<AddRequest> Arguments::Add() {
       .max_vq_pairs = properties.Word("maxVqPairs"),
       .features = properties.BigWord("features"),
   };
-  if (!properties.ok()) {
+  if (!properties.Ok()) {
     Refuse("the attributes of a new device");
     return std::nullopt;
   }

@@ -40,7 +40,7 @@ class Environment {
   napi_value Factory(RowKind kind) const;
   /// Makes the VdpaError of a failed call.
   Napi::Value MakeError(Napi::Env env, const Error& error) const;
-  const std::shared_ptr<Outbox>& outbox() const { return outbox_; }
+  const std::shared_ptr<Outbox>& SharedOutbox() const { return outbox_; }
 
  private:
   std::array<Napi::FunctionReference, static_cast<std::size_t>(RowKind::kCount)> factories_;

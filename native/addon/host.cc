@@ -52,6 +52,8 @@ Napi::Function Host::Define(Napi::Env env) {
 }
 
 Host::Host(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Host>(info) {
+  // Not wrapped: the environment is being terminated, and nobody would ever delete this.
+  if (IsEmpty()) return;
   Arguments arguments(info);
   std::string path = arguments.Text();
   if (!arguments.Ok()) return;
@@ -66,9 +68,11 @@ Host::Host(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Host>(info) {
 template <typename Work>
 Napi::Value Host::Enqueue(Napi::Env env, std::chrono::nanoseconds timeout, Work work) {
   if (!EnsureLane(env)) return env.Undefined();
-  const auto call = std::make_shared<Call>(env);
+  Napi::Value promise;
+  const std::shared_ptr<Call> call = Call::Start(env, promise);
+  if (call == nullptr) return {};
   running_ = call;
-  std::shared_ptr<Outbox> outbox = Environment::Of(env).outbox();
+  std::shared_ptr<Outbox> outbox = Environment::Of(env).SharedOutbox();
   call->Begin(*outbox);
   lane_->Post([session = session_, outbox, call, timeout, work = std::move(work)] {
     auto answer = work(*session, std::chrono::steady_clock::now() + timeout);
@@ -81,7 +85,7 @@ Napi::Value Host::Enqueue(Napi::Env env, std::chrono::nanoseconds timeout, Work 
       }
     });
   });
-  return call->Promise();
+  return promise;
 }
 
 bool Host::EnsureLane(Napi::Env env) {
@@ -196,7 +200,8 @@ Napi::Value Host::Resolve(const Napi::CallbackInfo& info) {
   using Kind = DeviceLocation::Kind;
   Arguments arguments(info);
   DeviceLocation location;
-  location.kind = static_cast<Kind>(arguments.Unsigned(static_cast<std::uint32_t>(Kind::kSoftware)));
+  location.kind =
+      static_cast<Kind>(arguments.Unsigned(static_cast<std::uint32_t>(Kind::kSoftware)));
   location.name = arguments.Text();
   CharDeviceHint hint;
   hint.vdpa_name = arguments.Text();
@@ -252,18 +257,22 @@ Napi::Value Host::List(const Napi::CallbackInfo& info) {
 void Host::Abandon(const Napi::CallbackInfo& info) {
   // The stuck thread keeps lane, session and root alive by itself. It no longer keeps the loop
   // alive.
-  if (running_ != nullptr) running_->End(*Environment::Of(info.Env()).outbox());
+  if (running_ != nullptr) running_->End(*Environment::Of(info.Env()).SharedOutbox());
   lane_.reset();
   session_.reset();
 }
 
 Napi::Value Host::Close(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  const auto call = std::make_shared<Call>(env);
-  if (lane_ == nullptr) {
+  Napi::Value promise;
+  const std::shared_ptr<Call> call = Call::Start(env, promise);
+  if (call == nullptr) {
+    lane_.reset();
+    session_.reset();
+  } else if (lane_ == nullptr) {
     call->Resolve(env.Undefined());
   } else {
-    std::shared_ptr<Outbox> outbox = Environment::Of(env).outbox();
+    std::shared_ptr<Outbox> outbox = Environment::Of(env).SharedOutbox();
     call->Begin(*outbox);
     lane_->Post([session = std::move(session_), root = std::move(root_), outbox, call]() mutable {
       session.reset();
@@ -276,7 +285,7 @@ Napi::Value Host::Close(const Napi::CallbackInfo& info) {
     lane_.reset();
   }
   root_.reset();
-  return call->Promise();
+  return promise;
 }
 
 }  // namespace vdpa::addon

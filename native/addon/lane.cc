@@ -1,25 +1,27 @@
 #include "addon/lane.h"
 
 #include <pthread.h>
-#include <signal.h>
 
+#include <csignal>
 #include <utility>
 
 namespace vdpa::addon {
 
 Result<std::unique_ptr<Lane>> Lane::Start() {
   auto queue = std::make_shared<Queue>();
-  auto argument = std::make_unique<std::shared_ptr<Queue>>(queue);
+  auto* argument = std::make_unique<std::shared_ptr<Queue>>(queue).release();  // the thread's
   // Signals belong to the process's own handlers: none may interrupt a netlink exchange here.
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   pthread_t thread{};
-  const int status = pthread_create(&thread, nullptr, &Lane::Run, argument.get());
+  const int status = pthread_create(&thread, nullptr, &Lane::Run, argument);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (status != 0) return SystemError("start a thread", status);
-  static_cast<void>(argument.release());  // the thread's now
+  if (status != 0) {
+    const std::unique_ptr<std::shared_ptr<Queue>> nobodys(argument);
+    return SystemError("start a thread", status);
+  }
   pthread_detach(thread);
   return std::unique_ptr<Lane>(new Lane(std::move(queue)));
 }

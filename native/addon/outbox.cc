@@ -27,15 +27,18 @@ std::shared_ptr<Outbox> Outbox::Open(Napi::Env env) {
     held->Deliver();
   });
   if (status != 0) return nullptr;
-  handle->async.data = handle.get();
-  uv_unref(reinterpret_cast<uv_handle_t*>(&handle->async));
-  box->async_ = &handle->async;
-  if (napi_add_async_cleanup_hook(env, &Outbox::Close, handle.get(), &handle->hook) != napi_ok) {
-    return nullptr;
-  }
-  // Freed by the close callback below.
-  static_cast<void>(handle.release());
-  return box;
+  uv_async_t& async = handle->async;
+  uv_unref(reinterpret_cast<uv_handle_t*>(&async));
+  box->async_ = &async;
+  const napi_status hooked =
+      napi_add_async_cleanup_hook(env, &Outbox::Close, handle.get(), &handle->hook);
+  async.data = handle.release();  // freed by a close callback, as libuv demands
+  if (hooked == napi_ok) return box;
+  box->async_ = nullptr;
+  uv_close(reinterpret_cast<uv_handle_t*>(&async), [](uv_handle_t* closed) {
+    const std::unique_ptr<Handle> owned(static_cast<Handle*>(closed->data));
+  });
+  return nullptr;
 }
 
 void Outbox::Close(napi_async_cleanup_hook_handle hook, void* data) {

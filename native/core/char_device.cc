@@ -52,7 +52,7 @@ Result<CharDeviceAnswer> WithNode(const HostRoot& root, std::string vdpa_name, C
   if (!node && !IsGone(node.error())) return std::unexpected(node.error());
   if (!node) {
     answer.state = CharDeviceState::kNodeMissing;
-  } else if (root.live() && *node != DeviceNumber{found.major, found.minor}) {
+  } else if (root.Live() && *node != DeviceNumber{found.major, found.minor}) {
     answer.state = CharDeviceState::kNodeMismatch;
   } else {
     answer.state = CharDeviceState::kOk;  // in a captured tree a node may be a plain file

@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t kMaxRecordingBytes = std::size_t{64} * 1024 * 1024;
 
 ChannelFactory Channels(std::shared_ptr<const HostRoot> root, NetlinkProtocol protocol) {
-  if (root->live()) {
+  if (root->Live()) {
     return [protocol] { return NetlinkSocket::Open(protocol); };
   }
   return [root = std::move(root)]() -> Result<std::unique_ptr<NetlinkChannel>> {

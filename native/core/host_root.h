@@ -37,8 +37,8 @@ class HostRoot {
   static Result<HostRoot> OpenLive(std::string path);
 
   /// False for a captured tree, which stands still.
-  bool live() const { return live_; }
-  const std::string& path() const { return path_; }
+  bool Live() const { return live_; }
+  const std::string& Path() const { return path_; }
 
   /// One sysfs attribute without its trailing newline: open, one read, close. The kernel gives an
   /// attribute whole in one read of a page.

@@ -3,6 +3,7 @@
 
 #include <charconv>
 #include <concepts>
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <system_error>
@@ -14,8 +15,9 @@ namespace vdpa {
 template <std::integral T>
 std::optional<T> ParseNumber(std::string_view text, int base = 10) {
   T value{};
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value, base);
+  const char* const begin = std::to_address(text.begin());
+  const char* const end = begin + text.size();
+  const auto [stop, error] = std::from_chars(begin, end, value, base);
   if (error != std::errc{} || stop != end) return std::nullopt;
   return value;
 }

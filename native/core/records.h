@@ -143,7 +143,7 @@ struct Netdev {
   bool operator==(const Netdev&) const = default;
 };
 
-/// A scalable function's auxiliary device that carries a vDPA device.
+/// A scalable function's auxiliary device that carries a vDPA device, or can make one.
 struct ScalableFunction {
   std::string name;        ///< "mlx5_core.sf.4", on the auxiliary bus
   std::string pf_address;  ///< the PCI function above it

@@ -58,14 +58,14 @@ class SnapshotTaker {
 };
 
 Result<std::optional<std::uint64_t>> SnapshotTaker::ReadSeqnum() const {
-  if (!root_->live()) return std::optional<std::uint64_t>();
+  if (!root_->Live()) return std::optional<std::uint64_t>();
   const auto text = OrEmpty(root_->ReadAttribute("sys/kernel/uevent_seqnum"));
   if (!text) return std::unexpected(text.error());
   return ParseNumber<std::uint64_t>(*text);
 }
 
 Result<Snapshot> SnapshotTaker::Take() {
-  const std::uint32_t limit = root_->live() ? std::max(options_->max_attempts, 1U) : 1;
+  const std::uint32_t limit = root_->Live() ? std::max(options_->max_attempts, 1U) : 1;
   std::optional<Snapshot> previous;
   bool consistent = false;
   std::uint32_t attempt = 0;
@@ -87,7 +87,7 @@ Result<Snapshot> SnapshotTaker::Take() {
     // the event and another from after it, and only the kernel knows which events they were. So
     // read again. On a host that emits events all the time the number never rests; two readings
     // that agree in everything show the same state of things.
-    const bool quiet = !root_->live() || (before.has_value() && before == *after);
+    const bool quiet = !root_->Live() || (before.has_value() && before == *after);
     consistent = !lost_ && (quiet || (previous && *previous == now_));
     previous = now_;
   }
@@ -132,7 +132,7 @@ Result<void> SnapshotTaker::ReadFamily() {
   if (!*bus) return {};
   const auto forgive = [this](const Error& error) -> Result<void> {
     // A captured tree may hold no netlink recordings at all.
-    const bool absent = error.fault == Fault::kNoFamily || (!root_->live() && IsGone(error));
+    const bool absent = error.fault == Fault::kNoFamily || (!root_->Live() && IsGone(error));
     if (!absent) return std::unexpected(error);
     ForgetFamily();
     return {};
@@ -200,7 +200,7 @@ Result<void> SnapshotTaker::ReadLinks() {
   if (!*links_) return {};
   auto dump = (*links_)(deadline_);
   if (!dump) {
-    const bool absent = !root_->live() && IsGone(dump.error());
+    const bool absent = !root_->Live() && IsGone(dump.error());
     if (dump.error().fault != Fault::kLost && !absent) return std::unexpected(dump.error());
     lost_ = !absent;
     dump = LinkDump();
@@ -232,7 +232,7 @@ Result<void> SnapshotTaker::Ask(const Read& read, std::vector<T>& rows) {
 /// Management devices have no directory that lists them. But those seen in any attempt, and those
 /// that devices name, are known by name.
 Result<void> SnapshotTaker::AskForMissingMgmtDevices() {
-  if (!root_->live() || !now_.abi) return {};
+  if (!root_->Live() || !now_.abi) return {};
   std::set<Handle> missing = mgmt_ever_seen_;
   for (const VdpaDevice& device : now_.vdpa_devices) {
     missing.emplace(device.mgmt_bus, device.mgmt_name);
@@ -250,7 +250,7 @@ Result<void> SnapshotTaker::AskForMissingMgmtDevices() {
 /// Also done after a consistent attempt: a device is in sysfs a moment before its event is counted,
 /// and only an answer tells a device being born from one that the family does not manage.
 Result<void> SnapshotTaker::AskForMissingDevices() {
-  if (!root_->live() || !now_.abi) return {};
+  if (!root_->Live() || !now_.abi) return {};
   std::set<std::string> listed;
   for (const VdpaDevice& device : now_.vdpa_devices) listed.insert(device.name);
   std::vector<BusDevice> present;

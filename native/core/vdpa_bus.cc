@@ -46,7 +46,7 @@ Result<bool> ReadCharLinks(const HostRoot& root, std::vector<BusDevice>& devices
   if (!registered) return std::unexpected(registered.error());
   const auto major_number = ParseCharMajor(*registered, "vhost-vdpa");
   // Without the driver no device can be bound to it, except that a captured text may be cut short.
-  if (!major_number) return root.live();
+  if (!major_number) return root.Live();
   const auto links = root.List(kCharLinks);
   if (!links && IsGone(links.error())) return false;
   if (!links) return std::unexpected(links.error());
@@ -92,7 +92,7 @@ Result<void> MarkNodes(const HostRoot& root, std::vector<BusDevice>& devices) {
   std::set<std::string> nodes;
   for (DirectoryEntry& entry : *entries) {
     // A captured tree made without privileges holds plain files in place of nodes.
-    const bool node = !root.live() || entry.type == DT_CHR || entry.type == DT_UNKNOWN;
+    const bool node = !root.Live() || entry.type == DT_CHR || entry.type == DT_UNKNOWN;
     if (node && IsVhostName(entry.name)) nodes.insert(std::move(entry.name));
   }
   for (BusDevice& device : devices) {

@@ -14,16 +14,16 @@ using vdpa::test::SysfsTree;
 TEST_CASE("a root that does not exist is gone, a file is no root") {
   SysfsTree tree;
   tree.File("plain", "x");
-  CHECK(HostRoot::Open(tree.path() + "/missing").error().fault == Fault::kGone);
-  const auto file = HostRoot::Open(tree.path() + "/plain");
+  CHECK(HostRoot::Open(tree.Path() + "/missing").error().fault == Fault::kGone);
+  const auto file = HostRoot::Open(tree.Path() + "/plain");
   REQUIRE_FALSE(file);
   CHECK(file.error().errno_value == ENOTDIR);
 }
 
 TEST_CASE("the machine's own root is live under any spelling") {
-  CHECK(HostRoot::Open("/")->live());
-  CHECK(HostRoot::Open("//proc/..")->live());
-  CHECK_FALSE(HostRoot::Open("/proc")->live());
+  CHECK(HostRoot::Open("/")->Live());
+  CHECK(HostRoot::Open("//proc/..")->Live());
+  CHECK_FALSE(HostRoot::Open("/proc")->Live());
 }
 
 TEST_CASE("both kinds of root read the same tree the same way") {
@@ -38,7 +38,7 @@ TEST_CASE("both kinds of root read the same tree the same way") {
   for (const bool live : {true, false}) {
     CAPTURE(live);
     const HostRoot root = live ? tree.Live() : tree.Captured();
-    CHECK(root.live() == live);
+    CHECK(root.Live() == live);
     CHECK(root.ReadAttribute("sys/a/attr").value() == "42");
     CHECK(root.ReadAttribute("sys/b/attr").value() == "42");
     CHECK(root.ReadAttribute("sys/a/empty").value().empty());
@@ -80,10 +80,10 @@ TEST_CASE("links of a captured tree never leave it") {
   SysfsTree tree;
   SysfsTree outside;
   outside.File("secret", "outside\n");
-  tree.Link("absolute", outside.path() + "/secret");
-  tree.Link("climbing", "../../../../../../../../.." + outside.path() + "/secret");
-  tree.Link("sys", outside.path());
-  tree.Link("magic", "/proc/self/root" + outside.path() + "/secret");
+  tree.Link("absolute", outside.Path() + "/secret");
+  tree.Link("climbing", "../../../../../../../../.." + outside.Path() + "/secret");
+  tree.Link("sys", outside.Path());
+  tree.Link("magic", "/proc/self/root" + outside.Path() + "/secret");
   tree.Link("loop", "loop");
   const HostRoot root = tree.Captured();
   CHECK(root.ReadAttribute("absolute").error().fault == Fault::kGone);
@@ -101,7 +101,7 @@ TEST_CASE("links of a captured tree never leave it") {
 
 TEST_CASE("what is no regular file is never opened in a captured tree") {
   SysfsTree tree;
-  REQUIRE(mkfifo((tree.path() + "/fifo").c_str(), 0600) == 0);
+  REQUIRE(mkfifo((tree.Path() + "/fifo").c_str(), 0600) == 0);
   CHECK(tree.Captured().ReadAttribute("fifo").error().fault == Fault::kMalformed);
 }
 
@@ -117,7 +117,7 @@ TEST_CASE("a root moves and keeps its directory") {
   HostRoot second = std::move(first);
   CHECK(second.ReadAttribute("a").value() == "1");
   second = tree.Live();
-  CHECK(second.live());
+  CHECK(second.Live());
   CHECK(second.ReadAttribute("a").value() == "1");
 }
 

@@ -10,15 +10,6 @@ export function isPciAddress(text: string): text is PciAddress {
   return form.test(text);
 }
 
-/**
- * Orders addresses by domain, bus, device and function. Longer domains are larger numbers, and equal
- * lengths compare as text, since every field is hexadecimal of fixed width.
- */
-export function comparePciAddresses(a: PciAddress, b: PciAddress): number {
-  if (a.length !== b.length) return a.length - b.length;
-  return a < b ? -1 : a > b ? 1 : 0;
-}
-
 /** The function number: 2 of `0000:65:00.2`. */
 export function pciFunctionNumber(address: PciAddress): number {
   return Number.parseInt(address.at(-1) ?? '0', 8);

@@ -27,7 +27,7 @@ class SysfsTree {
   SysfsTree(const SysfsTree&) = delete;
   SysfsTree& operator=(const SysfsTree&) = delete;
 
-  const std::string& path() const { return root_; }
+  const std::string& Path() const { return root_; }
   HostRoot Captured() const;
   HostRoot Live() const;
 

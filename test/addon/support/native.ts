@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
-import { nativeError } from '../../../src/native-error.js';
 import { type NativeHost, openNativeHost } from '../../../src/native.js';
+import { nativeError } from '../../../src/native-error.js';
 import { rowFactories } from '../../../src/rows.js';
 import type { CapturedHost } from '../../support/captured-host.js';
 
