@@ -24,8 +24,8 @@ export async function netlinkRows({ devices, rounds, judged, programs: compiled 
     if (lists[1].length !== devices) throw new Error(`${lists[1].length} devices`);
     return took;
   };
-  /** @param {string} command @param {readonly string[]} args @param {number} atLeastThings */
-  const against = async (command, args, atLeastThings) => {
+  /** @param {string} command @param {readonly string[]} args @param {number} atLeastThings @param {number} warmUps */
+  const against = async (command, args, atLeastThings, warmUps) => {
     const peer = new Peer(command, args);
     try {
       const theirs = async () => {
@@ -33,15 +33,16 @@ export async function netlinkRows({ devices, rounds, judged, programs: compiled 
         if (count < atLeastThings) throw new Error(`${command} got only ${count} things`);
         return milliseconds;
       };
-      return compare(await alternate(3 * rounds, ours, theirs, 8));
+      return compare(await alternate(5 * rounds, ours, theirs, warmUps));
     } finally {
       await peer.close();
     }
   };
   try {
-    const bare = await against(join(compiled, 'netlink_dump'), [], 2 * devices);
-    const tool = await against(process.execPath, [join(programs, 'vdpa-show.mjs')], 2 * devices);
-    const starts = await against(process.execPath, [join(programs, 'vdpa-start.mjs')], 2);
+    // The many warm-ups of the first one: V8 adds to its heap, page by page, for about that long.
+    const bare = await against(join(compiled, 'netlink_dump'), [], 2 * devices, 150);
+    const tool = await against(process.execPath, [join(programs, 'vdpa-show.mjs')], 2 * devices, 3);
+    const starts = await against(process.execPath, [join(programs, 'vdpa-start.mjs')], 2, 3);
     return [
       row({
         name: 'netlink part / bare C dump',

@@ -81,9 +81,10 @@ export function sweepCache(cache) {
   const old = Date.now() - UNUSED_DAYS * 24 * 3600 * 1000;
   for (const name of readdirSync(cache)) {
     const path = join(cache, name);
-    const ours = /^(?:kernel|nic|helpers|suite)-/.test(name);
+    const locked = /^(?:kernel|nic|helpers|suite)-/.test(name);
+    const ours = locked || name.startsWith('built-');
     const unused = ours && statSync(path, { throwIfNoEntry: false })?.mtimeMs;
-    if (ours && (name.includes('.tmp-') || (unused && unused < old))) {
+    if ((locked && name.includes('.tmp-')) || (unused && unused < old)) {
       rmSync(path, { recursive: true, force: true });
     }
   }

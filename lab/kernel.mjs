@@ -8,8 +8,8 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { updateLists } from '../scripts/apt.mjs';
 import { contentKey, install } from './cache.mjs';
-import { LabError } from './lab-error.mjs';
 import { compilerVersion } from './helpers.mjs';
+import { LabError } from './lab-error.mjs';
 import { Steps, say } from './step.mjs';
 
 const PACKAGE = 'linux-source-6.12';

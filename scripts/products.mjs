@@ -1,25 +1,28 @@
 // @ts-check
 import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { chmod, readFile, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { contentKey } from '../lab/cache.mjs';
 import { ensurePackages } from './apt.mjs';
-import { contentKey, unlessDone } from './content-key.mjs';
-import { root, run, StepFailed } from './steps.mjs';
+import { kept } from './kept.mjs';
+import { filesBelow, root, run, StepFailed } from './steps.mjs';
 
 /** npm as it started this script, or the one on the PATH. @type {[string, ...string[]]} */
 const npm = process.env['npm_execpath'] ? [process.execPath, process.env['npm_execpath']] : ['npm'];
 
 /** The npm packages of the lock file. */
 export async function ensureNodeModules() {
-  const key = await contentKey(['package.json', 'package-lock.json', '.npmrc'], [process.version]);
-  if (!existsSync(join(root, 'node_modules')))
-    await rm(join(root, 'build/stamps/npm'), { force: true });
-  await unlessDone('npm', key, async () => {
-    console.error('Installing the npm packages');
-    // Not `npm ci`: it insists that the lock names the optional binaries of every platform, and a
-    // mirror need not have them. The versions are the lock's all the same.
-    await run(npm[0], [...npm.slice(1), 'install', '--no-save'], { quiet: true });
-  });
+  const wanted = await Promise.all(
+    ['package.json', 'package-lock.json', '.npmrc'].map((file) => readFile(join(root, file))),
+  );
+  const key = contentKey(process.version, ...wanted);
+  const stamp = join(root, 'node_modules/.vdpa-host-installed');
+  if ((await readFile(stamp, 'utf8').catch(() => '')) === key) return;
+  console.error('Installing the npm packages');
+  // Not `npm ci`: it insists that the lock names the optional binaries of every platform, and a
+  // mirror need not have them. The versions are the lock's all the same.
+  await run(npm[0], [...npm.slice(1), 'install', '--no-save'], { quiet: true });
+  await writeFile(stamp, key);
 }
 
 /**
@@ -51,30 +54,64 @@ function cleanEnvironment() {
 export async function ensureAddon(configuration) {
   ensurePackages(['g++', 'make', 'python3'], 'the native addon');
   const prefix = nodePrefix();
-  const key = await contentKey(
-    ['binding.gyp', 'native/core', 'native/addon', 'node_modules/node-addon-api/package.json'],
-    [configuration, process.version, prefix],
-  );
-  await unlessDone(`addon-${configuration}`, key, async () => {
-    console.error(`Building the addon (${configuration})`);
-    const gyp = join(root, 'node_modules/node-gyp/bin/node-gyp.js');
-    const flags = [`--nodedir=${prefix}`, configuration === 'Debug' ? '--debug' : '--release'];
-    const env = cleanEnvironment();
-    await run(process.execPath, [gyp, 'configure', ...flags], { quiet: true, env });
-    await run(process.execPath, [gyp, 'build', '--jobs=max', ...flags], { quiet: true, env });
+  await kept(`addon-${configuration}`, {
+    from: [
+      'binding.gyp',
+      'native/core',
+      'native/addon',
+      'node_modules/node-addon-api/package.json',
+    ],
+    words: [configuration, process.version, prefix, await compilerVersion('g++')],
+    outputs: [`build/${configuration}/vdpa_host.node`],
+    by: async () => {
+      console.error(`Building the addon (${configuration})`);
+      const gyp = join(root, 'node_modules/node-gyp/bin/node-gyp.js');
+      const flags = [`--nodedir=${prefix}`, configuration === 'Debug' ? '--debug' : '--release'];
+      const env = cleanEnvironment();
+      await run(process.execPath, [gyp, 'configure', ...flags], { quiet: true, env });
+      await run(process.execPath, [gyp, 'build', '--jobs=max', ...flags], { quiet: true, env });
+    },
   });
+}
+
+/** The programs of native/test: units, fuzzers, and what runs inside the lab. */
+export async function ensureNativeTests() {
+  ensurePackages(
+    ['clang-19', 'doctest-dev', 'g++', 'libclang-rt-19-dev', 'make'],
+    'testing the native core',
+  );
+  const programs = ['build/native-test/units/core_units', 'build/native-test/lab/dump_race'];
+  const fuzzers = filesBelow('native/test/fuzz')
+    .filter((file) => file.endsWith('_fuzz.cc'))
+    .map((file) => `build/native-test/fuzz/${basename(file, '.cc')}`);
+  await kept('native-test', {
+    from: ['native/core', 'native/test'],
+    words: [await compilerVersion('g++'), await compilerVersion('clang++-19')],
+    outputs: [...programs, ...fuzzers],
+    by: async () => {
+      console.error('Building the native tests');
+      await run('make', ['--silent', '-j2', '-C', 'native/test', 'programs'], { quiet: true });
+    },
+  });
+}
+
+/** @param {string} compiler */
+async function compilerVersion(compiler) {
+  return (await run(compiler, ['--version'], { quiet: true })).split('\n', 1)[0] ?? '';
 }
 
 /** The compiled library and command in dist/. */
 async function ensureDist() {
-  const key = await contentKey(['src', 'tsconfig.json', 'tsconfig.build.json'], []);
-  if (!existsSync(join(root, 'dist'))) await rm(join(root, 'build/stamps/dist'), { force: true });
-  await unlessDone('dist', key, async () => {
-    console.error('Compiling the library');
-    await rm(join(root, 'dist'), { recursive: true, force: true });
-    await rm(join(root, 'build/tsc.tsbuildinfo'), { force: true });
-    await run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']);
-    await run('chmod', ['+x', 'dist/cli/main.js']);
+  await kept('dist', {
+    from: ['src', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'],
+    words: [],
+    outputs: ['dist'],
+    by: async () => {
+      console.error('Compiling the library');
+      await rm(join(root, 'dist'), { recursive: true, force: true });
+      await run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']);
+      await chmod(join(root, 'dist/cli/main.js'), 0o755);
+    },
   });
 }
 

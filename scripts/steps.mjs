@@ -1,10 +1,24 @@
 // @ts-check
 import { spawn } from 'node:child_process';
-import { dirname } from 'node:path';
+import { readdirSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The checkout. */
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/**
+ * The files of a folder of the checkout with all below it, in order; of a file, itself.
+ *
+ * @param {string} path relative to the checkout
+ * @returns {string[]}
+ */
+export function filesBelow(path) {
+  if (!statSync(join(root, path)).isDirectory()) return [path];
+  return readdirSync(join(root, path))
+    .sort()
+    .flatMap((name) => filesBelow(`${path}/${name}`));
+}
 
 /** A step's command failed; its own output has already said why. */
 export class StepFailed extends Error {

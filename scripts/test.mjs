@@ -4,8 +4,8 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureLab } from '../lab/build.mjs';
 import { runInLab } from '../lab/run.mjs';
-import { ensurePackages } from './apt.mjs';
-import { ensureAddon, ensureBuilt } from './products.mjs';
+import { checkNodeVersions } from './node-versions.mjs';
+import { ensureAddon, ensureBuilt, ensureNativeTests } from './products.mjs';
 import { part, printTimes, root, run, StepFailed, script } from './steps.mjs';
 
 const long = process.argv.includes('--long');
@@ -95,7 +95,7 @@ async function labTests(name, projects, nic) {
 
 /** The doctest units, under the address and undefined-behaviour sanitisers. */
 async function nativeUnits() {
-  const output = await run('make', ['--silent', '-j2', '-C', 'native/test', 'units'], {
+  const output = await run('make', ['--silent', '-C', 'native/test', 'run-units'], {
     quiet: true,
   });
   const [, passed = '0', failed = '0', skipped = '0'] =
@@ -120,11 +120,8 @@ await script(async () => {
   rmSync(reports, { recursive: true, force: true });
   await part('build', async () => {
     await ensureBuilt();
-    ensurePackages(
-      ['clang-19', 'doctest-dev', 'g++', 'libclang-rt-19-dev', 'make'],
-      'testing the native core',
-    );
     await ensureAddon('Debug');
+    await ensureNativeTests();
   });
   await part('lab', async () => {
     await ensureLab();
@@ -133,7 +130,7 @@ await script(async () => {
   await check('fuzzers', async () => {
     await run(
       'make',
-      ['--silent', '-j2', '-C', 'native/test', 'fuzz', `FUZZ_SECONDS=${long ? 120 : 2}`],
+      ['--silent', '-C', 'native/test', 'run-fuzz', `FUZZ_SECONDS=${long ? 120 : 2}`],
       { quiet: !long },
     );
   });
@@ -147,9 +144,7 @@ await script(async () => {
       ASAN_OPTIONS: 'detect_leaks=0:allocator_may_return_null=1',
     }),
   );
-  await check('programs for the lab', async () => {
-    await run('make', ['--silent', '-C', 'native/test', 'lab']);
-  });
+  await check('other versions of Node', checkNodeVersions);
   await check('lab kernel', () => labTests('lab', ['lab'], { npf: 2, totalvfs: 16 }));
   await check('lab kernel, 8 x 255 VFs', () =>
     labTests('lab-scale', ['lab-scale'], { npf: 8, totalvfs: 255 }),

@@ -32,7 +32,7 @@ export class VdpaHost implements AsyncDisposable {
    */
   static async open(options: VdpaHostOptions = {}): Promise<VdpaHost> {
     const { root, timeoutMs } =
-      Object.keys(options).length === 0
+      isPlain(options) && Object.keys(options).length === 0
         ? defaultHostOptions
         : (await import('./host/parse-host-options.js')).parseHostOptions(options);
     return new VdpaHost(new Connection(root, timeoutMs));
@@ -129,4 +129,9 @@ export class VdpaHost implements AsyncDisposable {
       options,
     );
   }
+}
+
+/** What else people pass, numbers and lists and functions, is the parser's to refuse. */
+function isPlain(options: object): boolean {
+  return Object.prototype.toString.call(options) === '[object Object]';
 }

@@ -1,5 +1,6 @@
 #include "addon/rows.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <optional>
@@ -22,7 +23,9 @@ class RowMaker {
 
   template <typename... Values>
   napi_value Call(RowKind kind, const Values&... values) {
-    const std::array<napi_value, sizeof...(Values)> arguments = {Convert(values)...};
+    std::size_t position = 0;
+    const std::array<napi_value, sizeof...(Values)> arguments = {
+        Repeat(values, last_[position++])...};
     napi_value row = undefined_;
     napi_call_function(env_, undefined_, environment_.Factory(kind), arguments.size(),
                        arguments.data(), &row);
@@ -33,11 +36,15 @@ class RowMaker {
   napi_value Rows(const std::vector<Record>& records) {
     napi_value array = undefined_;
     napi_create_array_with_length(env_, records.size(), &array);
-    std::uint32_t index = 0;
-    for (const Record& record : records) {
+    for (std::size_t from = 0; from < records.size(); from += kRowsPerScope) {
       const Napi::HandleScope scope(env_);
-      napi_set_element(env_, array, index++, Row(record));
+      last_ = {};
+      const std::size_t to = std::min(from + kRowsPerScope, records.size());
+      for (std::size_t index = from; index < to; ++index) {
+        napi_set_element(env_, array, static_cast<std::uint32_t>(index), Row(records[index]));
+      }
     }
+    last_ = {};
     return array;
   }
 
@@ -126,11 +133,44 @@ class RowMaker {
   }
 
  private:
+  /// What the row before had in the same place: drivers, PFs and feature masks repeat from row to row.
+  struct Last {
+    std::string text;
+    std::uint64_t word = 0;
+    napi_value value = nullptr;
+  };
+
+  template <typename T>
+  napi_value Repeat(const T& value, Last& /*last*/) {
+    return Convert(value);
+  }
+  napi_value Repeat(const std::string& text, Last& last) {
+    if (last.value == nullptr || last.text != text) {
+      last.value = Convert(text);
+      last.text = text;
+    }
+    return last.value;
+  }
+  napi_value Repeat(std::uint64_t word, Last& last) {
+    if (last.value == nullptr || last.word != word) {
+      last.value = Convert(word);
+      last.word = word;
+    }
+    return last.value;
+  }
+  template <typename T>
+  napi_value Repeat(const std::optional<T>& value, Last& last) {
+    return value ? Repeat(*value, last) : null_;
+  }
+
   // Exact types only: an implicit conversion between these would be a wrong row.
   napi_value Convert(napi_value value) { return value; }
   napi_value Convert(const std::string& text) {
     napi_value value = undefined_;
-    napi_create_string_utf8(env_, text.data(), text.size(), &value);
+    // Nearly all names are ASCII, for which Latin-1 is the same and needs no decoding.
+    const bool ascii = std::ranges::all_of(text, [](char c) { return (c & 0x80) == 0; });
+    (ascii ? napi_create_string_latin1 : napi_create_string_utf8)(env_, text.data(), text.size(),
+                                                                  &value);
     return value;
   }
   napi_value Convert(bool flag) {
@@ -166,8 +206,12 @@ class RowMaker {
     return value ? Convert(*value) : null_;
   }
 
+  static constexpr std::size_t kRowsPerScope = 128;
+  static constexpr std::size_t kMaxValues = 24;
+
   Napi::Env env_;
   const Environment& environment_;
+  std::array<Last, kMaxValues> last_;
   napi_value undefined_ = nullptr;
   napi_value null_ = nullptr;
 };

@@ -62,19 +62,22 @@ export function pciFunctions(
   const pfs: PhysicalFunction[] = [];
   const vfs: VirtualFunction[] = [];
   const others: PciFunction[] = [];
+  const idsOf = idReader();
   for (const row of rows) {
     const own = ports.get(row.address)?.own ?? interfaces.get(row.address) ?? [];
+    const common = pciFunction(row, idsOf(row), own);
     if (row.totalVfs !== null) {
-      pfs.push({ ...pciFunction(row, own), totalVfs: row.totalVfs, numVfs: row.numVfs ?? 0 });
+      pfs.push(Object.assign(common, { totalVfs: row.totalVfs, numVfs: row.numVfs ?? 0 }));
     } else if (row.pfAddress !== '') {
-      vfs.push({
-        ...pciFunction(row, own),
-        pfAddress: row.pfAddress as PciAddress,
-        vfIndex: row.vfIndex,
-        representor: ports.get(row.pfAddress)?.representors.get(row.vfIndex ?? -1) ?? null,
-      });
+      vfs.push(
+        Object.assign(common, {
+          pfAddress: row.pfAddress as PciAddress,
+          vfIndex: row.vfIndex,
+          representor: ports.get(row.pfAddress)?.representors.get(row.vfIndex ?? -1) ?? null,
+        }),
+      );
     } else {
-      others.push(pciFunction(row, own));
+      others.push(common);
     }
   }
   return { pfs, vfs, others };
@@ -103,20 +106,50 @@ function sortPorts(pf: PciFunctionRow, interfaces: readonly Netdev[] = []): Port
   return { own, representors };
 }
 
-function pciFunction(row: PciFunctionRow, netdevs: readonly Netdev[]): PciFunction {
+type Ids = Pick<
+  PciFunction,
+  'vendorId' | 'deviceId' | 'subsystemVendorId' | 'subsystemDeviceId' | 'pciClass'
+>;
+
+function pciFunction(row: PciFunctionRow, ids: Ids, netdevs: readonly Netdev[]): PciFunction {
   return {
     address: row.address as PciAddress,
-    vendorId: hex(row.vendorId, 4),
-    deviceId: hex(row.deviceId, 4),
-    subsystemVendorId: hex(row.subsystemVendorId, 4),
-    subsystemDeviceId: hex(row.subsystemDeviceId, 4),
-    pciClass: hex(row.pciClass, 6),
+    vendorId: ids.vendorId,
+    deviceId: ids.deviceId,
+    subsystemVendorId: ids.subsystemVendorId,
+    subsystemDeviceId: ids.subsystemDeviceId,
+    pciClass: ids.pciClass,
     revision: row.revision,
     driver: row.driver === '' ? null : row.driver,
     driverOverride: row.driverOverride,
     numaNode: row.numaNode,
     iommuGroup: row.iommuGroup,
     netdevs,
+  };
+}
+
+/** Spells ids. The VFs of a PF follow one another and share theirs, which are spelled once. */
+function idReader(): (row: PciFunctionRow) => Ids {
+  let before: PciFunctionRow | undefined;
+  let ids: Ids;
+  return (row) => {
+    if (
+      row.vendorId !== before?.vendorId ||
+      row.deviceId !== before.deviceId ||
+      row.subsystemVendorId !== before.subsystemVendorId ||
+      row.subsystemDeviceId !== before.subsystemDeviceId ||
+      row.pciClass !== before.pciClass
+    ) {
+      ids = {
+        vendorId: hex(row.vendorId, 4),
+        deviceId: hex(row.deviceId, 4),
+        subsystemVendorId: hex(row.subsystemVendorId, 4),
+        subsystemDeviceId: hex(row.subsystemDeviceId, 4),
+        pciClass: hex(row.pciClass, 6),
+      };
+    }
+    before = row;
+    return ids;
   };
 }
 

@@ -109,8 +109,8 @@ export function vdpaDevices(
   const seen = new Map<DeviceId, number>();
   for (const id of ids) seen.set(id, (seen.get(id) ?? 0) + 1);
 
-  return joined
-    .map(({ bus, family, parent }, index): VdpaDevice => {
+  return inNaturalOrder(
+    joined.map(({ bus, family, parent }, index): VdpaDevice => {
       const id = ids[index] ?? softwareDeviceId(bus.name);
       const reasons = unusableReasons(bus, family, parent, (seen.get(id) ?? 0) > 1);
       return {
@@ -131,14 +131,31 @@ export function vdpaDevices(
         usable: reasons.length === 0,
         reasons,
       };
-    })
-    .sort(byName);
+    }),
+  );
 }
 
-/** Natural order: vdpa2 before vdpa10. */
 const collator = new Intl.Collator('en', { numeric: true });
-function byName(a: VdpaDevice, b: VdpaDevice): number {
-  return collator.compare(a.name, b.name);
+
+/**
+ * Natural order: vdpa2 before vdpa10. Thousands of names differ in their final number alone, which
+ * is read once for each; the collator would read both at every comparison.
+ */
+function inNaturalOrder(devices: readonly VdpaDevice[]): VdpaDevice[] {
+  const keyed = devices.map((device) => {
+    const digits = /(?<!\d)\d{1,15}$/.exec(device.name)?.[0] ?? '';
+    return {
+      device,
+      prefix: device.name.slice(0, device.name.length - digits.length),
+      number: digits === '' ? null : Number(digits),
+    };
+  });
+  keyed.sort((a, b) =>
+    a.prefix === b.prefix && a.number !== null && b.number !== null
+      ? a.number - b.number
+      : collator.compare(a.device.name, b.device.name),
+  );
+  return keyed.map(({ device }) => device);
 }
 
 function charDevice(row: BusDeviceRow): CharDevice | null {

@@ -1,0 +1,151 @@
+import { assertType, describe, expectTypeOf, test } from 'vitest';
+import {
+  type CallOptions,
+  type DeviceConfig,
+  type DeviceId,
+  type DeviceIdParts,
+  type ErrorCode,
+  type errorCodes,
+  type Finding,
+  type Inventory,
+  isPciAddress,
+  type ManagementDevice,
+  type PciAddress,
+  type PhysicalFunction,
+  parseDeviceId,
+  type ResolvedCharDevice,
+  type UnusableReason,
+  type VdpaDevice,
+  VdpaError,
+  VdpaHost,
+  type VdpaHostOptions,
+  type VdpaName,
+  type VendorStats,
+  type VirtualFunction,
+} from '../../src/index.js';
+
+describe('identifiers', () => {
+  test('are texts, but no text is one', () => {
+    expectTypeOf<DeviceId>().toExtend<string>();
+    expectTypeOf<PciAddress>().toExtend<string>();
+    expectTypeOf<VdpaName>().toExtend<string>();
+    expectTypeOf<string>().not.toExtend<DeviceId>();
+    expectTypeOf<string>().not.toExtend<PciAddress>();
+    expectTypeOf<string>().not.toExtend<VdpaName>();
+    // @ts-expect-error a literal is none either
+    assertType<DeviceId>('pci/0000:65:00.2');
+  });
+
+  test('are not each other', () => {
+    expectTypeOf<DeviceId>().not.toExtend<VdpaName>();
+    expectTypeOf<VdpaName>().not.toExtend<DeviceId>();
+    expectTypeOf<PciAddress>().not.toExtend<DeviceId>();
+    expectTypeOf<DeviceId>().not.toExtend<PciAddress>();
+  });
+
+  test('come from a check', () => {
+    const text: string = '0000:65:00.2';
+    if (isPciAddress(text)) expectTypeOf(text).toEqualTypeOf<PciAddress>();
+    const parts = parseDeviceId(text);
+    expectTypeOf(parts).toEqualTypeOf<DeviceIdParts>();
+    if (parts.kind === 'sf') expectTypeOf(parts.sfNumber).toEqualTypeOf<number>();
+    // @ts-expect-error only a scalable function has a number
+    if (parts.kind === 'pci') assertType(parts.sfNumber);
+  });
+});
+
+describe('a host', () => {
+  test('is opened with options that may be left out, and no others', () => {
+    expectTypeOf(VdpaHost.open).parameter(0).toEqualTypeOf<VdpaHostOptions | undefined>();
+    expectTypeOf(VdpaHost.open).returns.resolves.toEqualTypeOf<VdpaHost>();
+    assertType<VdpaHostOptions>({});
+    assertType<VdpaHostOptions>({ root: undefined, timeoutMs: undefined });
+    // @ts-expect-error milliseconds are a number
+    assertType<VdpaHostOptions>({ timeoutMs: '100' });
+    // @ts-expect-error the option is called timeoutMs
+    assertType<VdpaHostOptions>({ timeout: 100 });
+  });
+
+  test('is made by open only', () => {
+    // @ts-expect-error the constructor is private
+    new VdpaHost();
+  });
+
+  test('is disposed of asynchronously', () => {
+    expectTypeOf<VdpaHost>().toExtend<AsyncDisposable>();
+    expectTypeOf<VdpaHost>().not.toExtend<Disposable>();
+  });
+
+  test('answers every question with its own type, and takes a signal', () => {
+    expectTypeOf<VdpaHost['inventory']>().returns.resolves.toEqualTypeOf<Inventory>();
+    expectTypeOf<VdpaHost['deviceConfig']>().returns.resolves.toEqualTypeOf<DeviceConfig>();
+    expectTypeOf<VdpaHost['vendorStats']>().returns.resolves.toEqualTypeOf<VendorStats>();
+    expectTypeOf<VdpaHost['preflight']>().returns.resolves.toEqualTypeOf<readonly Finding[]>();
+    expectTypeOf<VdpaHost['resolve']>().returns.toEqualTypeOf<ResolvedCharDevice>();
+    expectTypeOf<VdpaHost['inventory']>().parameter(0).toEqualTypeOf<CallOptions | undefined>();
+    expectTypeOf<VdpaHost['deviceConfig']>().parameter(1).toEqualTypeOf<CallOptions | undefined>();
+    expectTypeOf<VdpaHost['vendorStats']>().parameter(2).toEqualTypeOf<CallOptions | undefined>();
+    expectTypeOf<CallOptions['signal']>().toEqualTypeOf<AbortSignal | undefined>();
+  });
+
+  test('resolves the ids of its own inventory', () => {
+    expectTypeOf<VdpaDevice['id']>().toExtend<Parameters<VdpaHost['resolve']>[0]>();
+  });
+});
+
+describe('an inventory', () => {
+  test('is read-only, down to the lists in it', () => {
+    expectTypeOf<Inventory['pfs']>().toEqualTypeOf<readonly PhysicalFunction[]>();
+    expectTypeOf<Inventory['vfs']>().toEqualTypeOf<readonly VirtualFunction[]>();
+    expectTypeOf<Inventory['devices']>().toEqualTypeOf<readonly VdpaDevice[]>();
+    expectTypeOf<Inventory['managementDevices']>().toEqualTypeOf<readonly ManagementDevice[]>();
+    expectTypeOf<VdpaDevice['reasons']>().toEqualTypeOf<readonly UnusableReason[]>();
+    const change = (inventory: Inventory): void => {
+      // @ts-expect-error a snapshot does not change
+      inventory.consistent = false;
+    };
+    assertType(change);
+  });
+
+  test('says null where the host may not say, and never undefined', () => {
+    expectTypeOf<Inventory['abi']>().toBeNullable();
+    expectTypeOf<VdpaDevice['charDevice']>().toBeNullable();
+    expectTypeOf<VdpaDevice['driver']>().toEqualTypeOf<string | null>();
+    expectTypeOf<VdpaDevice['parent']['numaNode']>().toEqualTypeOf<number | null>();
+    expectTypeOf<VdpaDevice['parent']['pciAddress']>().toEqualTypeOf<PciAddress | null>();
+    expectTypeOf<VirtualFunction['representor']>().toBeNullable();
+    expectTypeOf<undefined>().not.toExtend<VdpaDevice[keyof VdpaDevice]>();
+  });
+
+  test('keeps 64-bit words exact', () => {
+    expectTypeOf<ManagementDevice['features']>().toEqualTypeOf<bigint | null>();
+    expectTypeOf<DeviceConfig['negotiatedFeatures']>().toEqualTypeOf<bigint | null>();
+    expectTypeOf<VendorStats['counters']>().toEqualTypeOf<Readonly<Record<string, bigint>>>();
+  });
+
+  test('tells PFs from VFs by what only they have', () => {
+    expectTypeOf<PhysicalFunction>().not.toHaveProperty('pfAddress');
+    expectTypeOf<VirtualFunction>().not.toHaveProperty('totalVfs');
+    expectTypeOf<VirtualFunction['pfAddress']>().toEqualTypeOf<PciAddress>();
+  });
+});
+
+describe('an error', () => {
+  test('has a code of the list', () => {
+    expectTypeOf<VdpaError>().toExtend<Error>();
+    expectTypeOf<VdpaError['code']>().toEqualTypeOf<ErrorCode>();
+    expectTypeOf<ErrorCode>().toEqualTypeOf<(typeof errorCodes)[number]>();
+    expectTypeOf<'CLOSED'>().toExtend<ErrorCode>();
+    expectTypeOf<string>().not.toExtend<ErrorCode>();
+    // @ts-expect-error no such code
+    new VdpaError('NO_SUCH_CODE', 'words');
+  });
+
+  test('says what it left, and whether to try again', () => {
+    expectTypeOf<VdpaError['outcome']>().toEqualTypeOf<
+      'unchanged' | 'undone' | 'partial' | 'unknown'
+    >();
+    expectTypeOf<VdpaError['retry']>().toEqualTypeOf<'never' | 'later' | 'after-fix'>();
+    expectTypeOf<VdpaError['leftovers']>().toEqualTypeOf<readonly string[]>();
+  });
+});

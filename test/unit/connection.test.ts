@@ -1,0 +1,183 @@
+import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { Connection } from '../../src/host/connection.js';
+
+/** The native side, which tests drive by hand. */
+const native = { abandon: vi.fn(), close: vi.fn(async () => {}) };
+vi.mock('../../src/native.js', () => ({ openNativeHost: () => native }));
+
+beforeEach(() => {
+  vi.clearAllMocks();
+});
+
+/** A call whose answer the test gives. */
+function call(connection: Connection, step = 'step', signal?: AbortSignal) {
+  const { promise, resolve, reject } = withResolvers<string>();
+  const start = vi.fn(() => promise);
+  const answer = connection.call(step, start, { signal });
+  answer.catch(() => {});
+  return { start, answer, resolve, reject };
+}
+
+function withResolvers<T>() {
+  let resolve: (value: T) => void = () => {};
+  let reject: (error: unknown) => void = () => {};
+  const promise = new Promise<T>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  return { promise, resolve, reject };
+}
+
+async function settle(): Promise<void> {
+  for (let i = 0; i < 20; i++) await Promise.resolve();
+}
+
+describe('the queue of calls', () => {
+  test('starts a call only when the one before has ended, even in failure', async () => {
+    const connection = new Connection('/', 1000);
+    const [first, second, third] = [call(connection), call(connection), call(connection)];
+    await settle();
+    expect([first, second, third].map(({ start }) => start.mock.calls.length)).toEqual([1, 0, 0]);
+
+    first.reject(new Error('first'));
+    await settle();
+    expect(second.start).toHaveBeenCalledWith(native, 1000);
+    expect(third.start).not.toHaveBeenCalled();
+
+    second.resolve('second');
+    third.resolve('third');
+    await expect(first.answer).rejects.toThrow('first');
+    expect(await Promise.all([second.answer, third.answer])).toEqual(['second', 'third']);
+  });
+
+  test('passes over a call that was aborted while it waited', async () => {
+    const connection = new Connection('/', 1000);
+    const controller = new AbortController();
+    const first = call(connection);
+    const second = call(connection, 'second', controller.signal);
+    const third = call(connection);
+    await settle();
+    controller.abort('enough');
+    await expect(second.answer).rejects.toBe('enough');
+    first.resolve('');
+    third.resolve('third');
+
+    expect(await third.answer).toBe('third');
+    expect(second.start).not.toHaveBeenCalled();
+  });
+
+  test('keeps its place for a call that was aborted while the kernel had it', async () => {
+    const connection = new Connection('/', 1000);
+    const controller = new AbortController();
+    const first = call(connection, 'first', controller.signal);
+    const second = call(connection);
+    await settle();
+    controller.abort('enough');
+    await expect(first.answer).rejects.toBe('enough');
+    await settle();
+    expect(second.start).not.toHaveBeenCalled();
+
+    first.resolve('late');
+    await settle();
+    expect(second.start).toHaveBeenCalled();
+    second.resolve('');
+    expect(native.abandon).not.toHaveBeenCalled();
+  });
+
+  test('leaves no listener on the signal of a call that has ended', async () => {
+    const connection = new Connection('/', 1000);
+    const { signal } = new AbortController();
+    const [added, removed] = [
+      vi.spyOn(signal, 'addEventListener'),
+      vi.spyOn(signal, 'removeEventListener'),
+    ];
+    for (let i = 0; i < 3; i++) {
+      const one = call(connection, 'step', signal);
+      one.resolve('');
+      await one.answer;
+    }
+    expect(added).toHaveBeenCalledTimes(3);
+    expect(removed).toHaveBeenCalledTimes(3);
+  });
+
+  test('ends with the host: what waits fails, what runs is awaited, once', async () => {
+    const connection = new Connection('/', 1000);
+    const [first, second] = [call(connection), call(connection)];
+    await settle();
+    const closing = [connection.close(), connection.close()];
+    await settle();
+    expect(native.close).not.toHaveBeenCalled();
+
+    first.resolve('first');
+    await Promise.all(closing);
+    await connection.close();
+    expect(await first.answer).toBe('first');
+    await expect(second.answer).rejects.toMatchObject({ code: 'CLOSED' });
+    expect(second.start).not.toHaveBeenCalled();
+    expect(native.close).toHaveBeenCalledTimes(1);
+  });
+});
+
+describe('a call without an answer', () => {
+  /** Lets a call run into its deadline. */
+  async function stuck(connection: Connection) {
+    const one = call(connection);
+    await vi.advanceTimersByTimeAsync(1500);
+    await expect(one.answer).rejects.toMatchObject({ code: 'KERNEL_TIMEOUT', step: 'step' });
+    return one;
+  }
+
+  beforeEach(() => {
+    vi.useFakeTimers();
+    return () => vi.useRealTimers();
+  });
+
+  test('is given half a second more than the core, then abandoned', async () => {
+    const connection = new Connection('/', 1000);
+    const one = call(connection);
+    await vi.advanceTimersByTimeAsync(1499);
+    expect(native.abandon).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(1);
+    await expect(one.answer).rejects.toMatchObject({
+      code: 'KERNEL_TIMEOUT',
+      retry: 'later',
+      outcome: 'unknown',
+    });
+    expect(native.abandon).toHaveBeenCalledTimes(1);
+  });
+
+  test('leaves no timer behind when the answer comes in time', async () => {
+    const connection = new Connection('/', 1000);
+    const one = call(connection);
+    one.resolve('in time');
+    expect(await one.answer).toBe('in time');
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('three times over lets a fourth try, four times over none until one is back', async () => {
+    const connection = new Connection('/', 1000);
+    const lost = [];
+    for (let i = 0; i < 4; i++) lost.push(await stuck(connection));
+
+    const refused = call(connection);
+    await expect(refused.answer).rejects.toMatchObject({
+      code: 'KERNEL_TIMEOUT',
+      message: expect.stringContaining('4 earlier requests'),
+    });
+    expect(refused.start).not.toHaveBeenCalled();
+
+    lost[2]?.reject(new Error('late and in vain'));
+    await settle();
+    const next = call(connection);
+    next.resolve('again');
+    expect(await next.answer).toBe('again');
+    expect(native.abandon).toHaveBeenCalledTimes(4);
+  });
+
+  test('does not hold up the end', async () => {
+    const connection = new Connection('/', 1000);
+    await stuck(connection);
+    await connection.close();
+    expect(native.close).toHaveBeenCalledTimes(1);
+  });
+});
