@@ -9,7 +9,7 @@ import { alternate, compare, median } from './statistics.mjs';
 
 /** @import { Plan } from './plan.mjs' */
 
-const windowMs = 2500;
+const windowMs = 1500;
 
 /** What goes on while a window lasts, and the longest delays seen then. */
 class Window {
@@ -94,7 +94,7 @@ export async function eventLoopRows({ devices, judged }) {
         budget: judged ? atMost(5) : null,
       }),
       row({
-        name: 'event-loop delay, longest in 2.5 s, here / in another process',
+        name: 'event-loop delay, longest in 1.5 s, here / in another process',
         devices,
         unit: 'ms',
         ours: longest.ours,

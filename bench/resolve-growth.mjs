@@ -1,12 +1,11 @@
 // @ts-check
-import { fullSize, sizes } from './plan.mjs';
+import { fullSize, smallest } from './plan.mjs';
 import { atMost, row } from './row.mjs';
 
 /** @import { Row } from './row.mjs' */
 
 /** The rows that this one compares. */
 export const resolveName = 'resolve / 2 readlinkSync';
-const smallest = Math.min(...sizes);
 
 /**
  * The row that compares the sizes: each by what two readlinks cost there and then, so that neither

@@ -75,7 +75,6 @@ function readFunction(address, ports, hasNumaNodes) {
   );
   const [vendorId, deviceId] = uevent['PCI_ID'].toLowerCase().split(':');
   const [subsystemVendorId, subsystemDeviceId] = uevent['PCI_SUBSYS_ID'].toLowerCase().split(':');
-  const override = read(`${folder}/driver_override`);
   // A kernel without NUMA has the file of no function: its PF tells.
   const numaNode = hasNumaNodes ? Number(read(`${folder}/numa_node`)) : -1;
   return {
@@ -87,7 +86,6 @@ function readFunction(address, ports, hasNumaNodes) {
     pciClass: uevent['PCI_CLASS'].toLowerCase().padStart(6, '0'),
     revision: Number(read(`${folder}/revision`)),
     driver: uevent['DRIVER'] ?? null,
-    driverOverride: override === '' || override === '(null)' ? null : override,
     numaNode: numaNode < 0 ? null : numaNode,
     iommuGroup: existsSync(`${folder}/iommu_group`)
       ? Number(lastOf(readlinkSync(`${folder}/iommu_group`)))

@@ -45,8 +45,8 @@ async function measure(devices) {
       nic: { npf: 8, totalvfs: 255 },
       autoprobe: false,
       memoryMiB: 3072,
-      // A page fault takes 65 us here, 300 times a real kernel's. So that figures are not about
-      // those, the allocators of all sides keep the memory that they are given back.
+      // A page fault takes some 65 us here. So that the figures are not about those, the allocators of
+      // all sides keep the memory that they are given back.
       env: { MALLOC_TRIM_THRESHOLD_: keptBytes, MALLOC_MMAP_THRESHOLD_: keptBytes },
       timeoutMs: 600_000,
       onStderr: (chunk) => process.stderr.write(chunk),

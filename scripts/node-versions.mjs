@@ -49,7 +49,7 @@ export async function checkNodeVersions() {
   for (const major of majors) {
     const node = await nodeBinary(major);
     const said = await run(node, ['--input-type=module', '-e', smoke, index], {
-      quiet: true,
+      show: 'failure',
     }).catch((error) => {
       if (!(error instanceof StepFailed)) throw error;
       throw new StepFailed(`Node ${major} does not run the library: its words are above`);
@@ -78,7 +78,7 @@ async function nodeBinary(major) {
       if (!existsSync(join(temporary, 'node_modules', name))) {
         const manifest = join(temporary, 'node_modules/node/package.json');
         const version = await run(process.execPath, ['-p', `require('${manifest}').version`], {
-          quiet: true,
+          show: 'failure',
         });
         await install(temporary, `${name}@${version.trim()}`);
       }
@@ -88,7 +88,7 @@ async function nodeBinary(major) {
       await rm(temporary, { recursive: true, force: true });
     }
   }
-  const version = (await run(binary, ['--version'], { quiet: true })).trim();
+  const version = (await run(binary, ['--version'], { show: 'failure' })).trim();
   if (!version.startsWith(`v${major}.`)) throw new StepFailed(`${binary} is Node ${version}`);
   return binary;
 }
@@ -98,7 +98,7 @@ async function install(directory, spec) {
   const flags = ['--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock'];
   await run('npm', ['install', '--prefix', directory, ...flags, spec], {
     cwd: directory,
-    quiet: true,
+    show: 'failure',
   });
 }
 
@@ -122,10 +122,10 @@ async function checkPlainBuild() {
       npm_config_disturl: 'http://127.0.0.1:1/',
     };
     const flags = [`--nodedir=${nodePrefix()}`, '--release', '--jobs=max'];
-    await run(process.execPath, [gyp, 'rebuild', ...flags], { cwd: copy, env, quiet: true });
+    await run(process.execPath, [gyp, 'rebuild', ...flags], { cwd: copy, env, show: 'failure' });
     const addon = join(copy, 'build/Release/vdpa_host.node');
     const look = `const { Host } = require('${addon}'); process.exit(typeof Host === 'function' ? 0 : 1)`;
-    await run(process.execPath, ['-e', look], { env, quiet: true });
+    await run(process.execPath, ['-e', look], { env, show: 'failure' });
     console.error(`The addon builds with nothing but ${nodePrefix()}/include and a PATH`);
   } finally {
     await rm(directory, { recursive: true, force: true });

@@ -21,7 +21,7 @@ export async function ensureNodeModules() {
   console.error('Installing the npm packages');
   // Not `npm ci`: it insists that the lock names the optional binaries of every platform, and a
   // mirror need not have them. The versions are the lock's all the same.
-  await run(npm[0], [...npm.slice(1), 'install', '--no-save'], { quiet: true });
+  await run(npm[0], [...npm.slice(1), 'install', '--no-save'], { show: 'failure' });
   await writeFile(stamp, key);
 }
 
@@ -68,8 +68,8 @@ export async function ensureAddon(configuration) {
       const gyp = join(root, 'node_modules/node-gyp/bin/node-gyp.js');
       const flags = [`--nodedir=${prefix}`, configuration === 'Debug' ? '--debug' : '--release'];
       const env = cleanEnvironment();
-      await run(process.execPath, [gyp, 'configure', ...flags], { quiet: true, env });
-      await run(process.execPath, [gyp, 'build', '--jobs=max', ...flags], { quiet: true, env });
+      await run(process.execPath, [gyp, 'configure', ...flags], { show: 'failure', env });
+      await run(process.execPath, [gyp, 'build', '--jobs=max', ...flags], { show: 'failure', env });
     },
   });
 }
@@ -90,14 +90,14 @@ export async function ensureNativeTests() {
     outputs: [...programs, ...fuzzers],
     by: async () => {
       console.error('Building the native tests');
-      await run('make', ['--silent', '-j2', '-C', 'native/test', 'programs'], { quiet: true });
+      await run('make', ['--silent', '-j2', '-C', 'native/test', 'programs'], { show: 'failure' });
     },
   });
 }
 
 /** @param {string} compiler */
 async function compilerVersion(compiler) {
-  return (await run(compiler, ['--version'], { quiet: true })).split('\n', 1)[0] ?? '';
+  return (await run(compiler, ['--version'], { show: 'failure' })).split('\n', 1)[0] ?? '';
 }
 
 /** The compiled library and command in dist/. */

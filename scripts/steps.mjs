@@ -37,16 +37,14 @@ const toldErrors = ['StepFailed', 'PackagesError', 'LabError'];
  *
  * @param {string} command
  * @param {readonly string[]} args
- * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, quiet?: boolean }} [options] `quiet` shows the
- *   output only when the command fails
- * @returns {Promise<string>} what it printed to stdout when quiet, otherwise nothing
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, show?: 'live' | 'whole' | 'failure' }} [options]
+ *   when its output is shown: as it comes, in one piece at its end (for what runs beside others), or
+ *   only when it fails
+ * @returns {Promise<string>} what it printed to stdout, unless that was shown live
  */
-export async function run(command, args, { cwd = root, env = process.env, quiet = false } = {}) {
-  const child = spawn(command, args, {
-    cwd,
-    env,
-    stdio: ['ignore', quiet ? 'pipe' : 'inherit', quiet ? 'pipe' : 'inherit'],
-  });
+export async function run(command, args, { cwd = root, env = process.env, show = 'live' } = {}) {
+  const how = show === 'live' ? 'inherit' : 'pipe';
+  const child = spawn(command, args, { cwd, env, stdio: ['ignore', how, how] });
   /** @type {Buffer[]} */
   const stdout = [];
   /** @type {Buffer[]} */
@@ -60,8 +58,8 @@ export async function run(command, args, { cwd = root, env = process.env, quiet 
     child.once('error', reject);
     child.once('close', (code, signal) => resolve(code ?? signal));
   });
+  if (show === 'whole' || status !== 0) process.stderr.write(Buffer.concat(everything));
   if (status === 0) return Buffer.concat(stdout).toString();
-  if (quiet) process.stderr.write(Buffer.concat(everything));
   throw new StepFailed(`${command} ${args.join(' ')}: ended with ${status}`);
 }
 
@@ -78,7 +76,7 @@ const parts = [];
  */
 export async function part(name, work) {
   const started = performance.now();
-  console.error(`\n== ${name}`);
+  console.error(`== ${name}`);
   try {
     return await work();
   } finally {

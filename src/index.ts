@@ -16,12 +16,8 @@ export { isPciAddress, type PciAddress } from './host/pci-address.js';
 export type { PciFunction, PhysicalFunction, VirtualFunction } from './host/pci-function.js';
 export type { Finding, FindingCode, Severity } from './host/preflight.js';
 export type { ResolvedCharDevice } from './host/resolver.js';
-export type {
-  CharDevice,
-  ParentKind,
-  UnusableReason,
-  VdpaDevice,
-  VdpaParent,
-} from './host/vdpa-device.js';
-export type { VendorStats } from './host/vendor-stats.js';
+export type { UnusableReason } from './host/usability.js';
+export type { CharDevice, VdpaDevice } from './host/vdpa-device.js';
+export type { ParentKind, SoftwareParentKind, VdpaParent } from './host/vdpa-parent.js';
+export type { VendorCounter, VendorStats } from './host/vendor-stats.js';
 export { VdpaHost } from './vdpa-host.js';

@@ -1,5 +1,5 @@
 import { getSystemErrorName } from 'node:util';
-import { type ErrorCode, type Retry, VdpaError } from './errors.js';
+import { type ErrorCode, type Outcome, type Retry, VdpaError } from './errors.js';
 
 /** The order of `enum class Fault` in native/core/result.h. */
 const faults = ['system', 'no-family', 'timeout', 'lost', 'malformed', 'gone'] as const;
@@ -20,57 +20,97 @@ const byFault: Record<Exclude<Fault, 'system'>, Verdict> = {
   timeout: {
     code: 'KERNEL_TIMEOUT',
     retry: 'later',
-    text: 'the kernel did not answer in time; another vDPA command may be holding its lock (a delete of a device in use does)',
+    text: 'no answer in time: the kernel is holding its vDPA lock for another command (a delete of a device in use does)',
   },
   lost: {
     code: 'KERNEL_OVERRUN',
     retry: 'later',
-    text: 'the kernel dropped part of its answer; ask again',
+    text: 'the kernel dropped part of its answer: ask again',
   },
   malformed: {
     code: 'KERNEL_MALFORMED',
     retry: 'never',
-    text: 'the answer does not have the form the kernel promises; please report it',
+    text: 'the answer does not have the form the kernel promises: a captured host is damaged; of a live one please report it',
   },
   gone: {
     code: 'DEVICE_NOT_FOUND',
-    retry: 'never',
+    retry: 'later',
     text: 'it is not there, or no longer',
   },
 };
 
+const refused: Verdict = { code: 'KERNEL_REFUSED', retry: 'never', text: 'the kernel refused' };
+const busy: Verdict = {
+  code: 'KERNEL_REFUSED',
+  retry: 'later',
+  text: 'the kernel says it is busy',
+};
+const unsupported: Verdict = {
+  code: 'NOT_SUPPORTED',
+  retry: 'never',
+  text: 'this kernel or device does not support it',
+};
+const forbidden: Verdict = {
+  code: 'PERMISSION_DENIED',
+  retry: 'after-fix',
+  text: 'this process may not: run as root, without a filter on its system calls',
+};
+const exhausted: Verdict = {
+  code: 'RESOURCE_EXHAUSTED',
+  retry: 'later',
+  text: 'the machine or this process is short of memory, threads or file descriptors',
+};
+
 const byErrno: Readonly<Record<string, Verdict>> = {
-  EPERM: {
+  EPERM: forbidden,
+  EACCES: forbidden,
+  EOPNOTSUPP: unsupported,
+  ENOTSUPP: unsupported,
+  EBUSY: busy,
+  EAGAIN: exhausted,
+  EMFILE: exhausted,
+  ENFILE: exhausted,
+  ENOMEM: exhausted,
+  ENOBUFS: exhausted,
+};
+
+/** What an errno means in the answer to one command rather than in general. */
+const byCommand: Readonly<Record<string, Readonly<Record<string, Verdict>>>> = {
+  EPERM: named(['DEV_NEW', 'DEV_DEL', 'DEV_VSTATS_GET', 'DEV_ATTR_SET'], {
     code: 'PERMISSION_DENIED',
     retry: 'after-fix',
     text: 'this needs CAP_NET_ADMIN in the initial user namespace: run as root',
-  },
-  EACCES: {
-    code: 'PERMISSION_DENIED',
-    retry: 'after-fix',
-    text: 'the file may not be read by this user: run as root',
-  },
-  EOPNOTSUPP: {
-    code: 'NOT_SUPPORTED',
-    retry: 'never',
-    text: 'this kernel or device does not support it',
-  },
-  EAGAIN: {
+  }),
+  EAGAIN: named(['DEV_CONFIG_GET', 'DEV_VSTATS_GET'], {
     code: 'FEATURES_NOT_NEGOTIATED',
     retry: 'later',
     text: 'no driver has negotiated features with the device yet: ask while a guest uses it',
-  },
-  EBUSY: {
-    code: 'KERNEL_REFUSED',
-    retry: 'later',
-    text: 'the kernel says it is busy',
-  },
+  }),
 };
 
-/** The kernel's name of an errno. Node, like libuv, calls EOPNOTSUPP by its other name. */
+const changes: ReadonlySet<string> = new Set(['DEV_NEW', 'DEV_DEL', 'DEV_ATTR_SET']);
+
+function named(commands: readonly string[], verdict: Verdict): Record<string, Verdict> {
+  return Object.fromEntries(commands.map((command) => [command, verdict]));
+}
+
+/** The kernel's name of an errno: Node calls EOPNOTSUPP otherwise, and does not know its inner 524. */
 function errnoNameOf(errno: number): string {
+  if (errno === 524) return 'ENOTSUPP';
   const name = getSystemErrorName(-errno);
   return name === 'ENOTSUP' ? 'EOPNOTSUPP' : name;
+}
+
+function verdictOf(kind: Fault, op: string, errnoName: string | undefined): Verdict {
+  if (kind !== 'system') return byFault[kind];
+  if (errnoName === undefined) return refused;
+  return byCommand[errnoName]?.[op] ?? byErrno[errnoName] ?? refused;
+}
+
+/** Whether a change was made cannot be told from an answer that did not come, or came to pieces. */
+function outcomeOf(kind: Fault, op: string): Outcome {
+  const unanswered = kind === 'timeout' || kind === 'lost' || kind === 'malformed';
+  return unanswered && changes.has(op) ? 'unknown' : 'unchanged';
 }
 
 /**
@@ -91,20 +131,14 @@ export function nativeError(
 ): VdpaError {
   const kind = faults[fault] ?? 'malformed';
   const errnoName = errno > 0 ? errnoNameOf(errno) : undefined;
-  const verdict: Verdict =
-    kind === 'system'
-      ? ((errnoName === undefined ? undefined : byErrno[errnoName]) ?? {
-          code: 'KERNEL_REFUSED',
-          retry: 'never',
-          text: 'the kernel refused',
-        })
-      : byFault[kind];
+  const { code, retry, text } = verdictOf(kind, op, errnoName);
   const said = [errnoName, message].filter(Boolean).join(': ');
-  return new VdpaError(verdict.code, `${op}: ${verdict.text}${said === '' ? '' : ` (${said})`}`, {
+  return new VdpaError(code, `${op}: ${text}${said === '' ? '' : ` (${said})`}`, {
     errno: errnoName,
     extack: message === '' ? undefined : message,
     attributeOffset: attributeOffset ?? undefined,
     step: op,
-    retry: verdict.retry,
+    retry,
+    outcome: outcomeOf(kind, op),
   });
 }

@@ -39,6 +39,11 @@ export interface NativeHost {
   deleteDevice(name: string, timeoutMs: number): Promise<void>;
   setMac(name: string, mac: string, timeoutMs: number): Promise<void>;
   /**
+   * The driver that a PCI function is reserved for; null when none is. No part of a snapshot: the
+   * kernel takes the function's device lock for it, which a busy driver may hold for long.
+   */
+  driverOverride(address: string, timeoutMs: number): Promise<string | null>;
+  /**
    * Answers at once: three system calls, none of which waits for a driver. `hintMajor` is 0 when
    * there is no earlier answer to check first.
    */
@@ -53,13 +58,11 @@ export interface NativeHost {
   readText(path: string): string | null;
   /** Whether the path exists below the root. */
   exists(path: string): boolean;
-  /** Target of a link below the root; null when it is not one. */
-  readLink(path: string): string | null;
   /** Names in a directory below the root; null when it is not there. */
   list(path: string): string[] | null;
   /** Leaves the call in progress to its thread; the next call gets a new thread and socket. */
   abandon(): void;
-  /** Resolves when thread and socket are gone. Idempotent. */
+  /** Resolves when the call in progress has ended and the root is let go. Idempotent. */
   close(): Promise<void>;
 }
 
@@ -81,7 +84,8 @@ let addon: NativeAddon | undefined;
  */
 function loadAddon(): NativeAddon {
   if (addon !== undefined) return addon;
-  const build = process.env['VDPA_HOST_ADDON_BUILD'] ?? 'Release';
+  // Nothing else: the value becomes part of the path of code that is loaded.
+  const build = process.env['VDPA_HOST_ADDON_BUILD'] === 'Debug' ? 'Debug' : 'Release';
   try {
     const bindings: typeof import('bindings') = require('bindings');
     const loaded: NativeAddon = bindings({

@@ -6,13 +6,15 @@ const partFactories = {
     commands,
   }),
 
+  /** `pciAddress`: the nearest PCI function, at or above it; empty for software and out of a dump. */
   managementDevice: (
     bus: string,
     name: string,
     supportedClasses: bigint,
     maxVqs: number | null,
     supportedFeatures: bigint | null,
-  ) => ({ bus, name, supportedClasses, maxVqs, supportedFeatures }),
+    pciAddress: string,
+  ) => ({ bus, name, supportedClasses, maxVqs, supportedFeatures, pciAddress }),
 
   vdpaDevice: (
     name: string,
@@ -34,7 +36,11 @@ const partFactories = {
     minVqSize,
   }),
 
-  /** `parentPath` is below sys/devices and empty for a device straight below it. */
+  /**
+   * `parentPath` is below sys/devices and empty for a device straight below it. `nodeState` is a
+   * NodeState of native/core/records.h: 0 missing, 1 there with another number or no char device,
+   * 2 there.
+   */
   busDevice: (
     name: string,
     parentPath: string,
@@ -42,8 +48,8 @@ const partFactories = {
     charDeviceName: string | null,
     major: number,
     minor: number,
-    nodeExists: boolean,
-  ) => ({ name, parentPath, driver, charDeviceName, major, minor, nodeExists }),
+    nodeState: number,
+  ) => ({ name, parentPath, driver, charDeviceName, major, minor, nodeState }),
 
   pciFunction: (
     address: string,
@@ -54,7 +60,6 @@ const partFactories = {
     pciClass: number,
     revision: number | null,
     driver: string,
-    driverOverride: string | null,
     numaNode: number | null,
     iommuGroup: number | null,
     pfAddress: string,
@@ -70,7 +75,6 @@ const partFactories = {
     pciClass,
     revision,
     driver,
-    driverOverride,
     numaNode,
     iommuGroup,
     pfAddress,
@@ -156,7 +160,10 @@ const partFactories = {
     counters: readonly (string | bigint)[],
   ) => ({ name, deviceId, queueIndex, maxVqPairs, negotiatedFeatures, counters }),
 
-  /** `outcome` is a CharDeviceState of native/core/char_device.h. */
+  /**
+   * `outcome` is a CharDeviceState of native/core/char_device.h. With `ambiguous`, `vdpaName` holds
+   * the names of all candidates, joined by ", ".
+   */
   resolved: (
     outcome: number,
     vdpaName: string,
@@ -198,8 +205,6 @@ export const rowFactories = {
     scalableFunctions: readonly ScalableFunctionRow[],
     netdevs: readonly NetdevRow[],
     consistent: boolean,
-    attempts: number,
-    ueventSeqnum: bigint,
   ) => ({
     abi,
     managementDevices,
@@ -209,8 +214,6 @@ export const rowFactories = {
     scalableFunctions,
     netdevs,
     consistent,
-    attempts,
-    ueventSeqnum,
   }),
 } as const;
 

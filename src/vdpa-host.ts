@@ -1,12 +1,25 @@
 import { VdpaError } from './errors.js';
-import { type CallOptions, Connection } from './host/connection.js';
-import { type DeviceConfig, deviceConfig } from './host/device-config.js';
+import type { CallOptions, Connection } from './host/connection.js';
+import type { DeviceConfig } from './host/device-config.js';
+import { isVdpaName } from './host/device-id.js';
 import { defaultHostOptions, type VdpaHostOptions } from './host/host-options.js';
-import { type Inventory, inventoryOf } from './host/inventory.js';
-import { type Finding, preflight } from './host/preflight.js';
-import { type ResolvedCharDevice, Resolver } from './host/resolver.js';
-import { type VendorStats, vendorStats } from './host/vendor-stats.js';
+import type { Inventory } from './host/inventory.js';
+import { isPciAddress } from './host/pci-address.js';
+import type { Finding } from './host/preflight.js';
+import type { ResolvedCharDevice, Resolver } from './host/resolver.js';
+import type { VendorStats } from './host/vendor-stats.js';
 import type { NativeHost } from './native.js';
+
+/** Loaded when a host is opened: importing the library costs next to nothing. */
+type Reading = typeof import('./host/reading.js');
+
+/** virtio numbers its queues with 16 bits. */
+const maxQueueIndex = 0xffff;
+
+function assertVdpaName(name: unknown): void {
+  if (isVdpaName(name)) return;
+  throw new TypeError(`${JSON.stringify(name)} is no name of a vDPA device`);
+}
 
 /**
  * One Linux compute host, as its kernel sees it.
@@ -16,12 +29,14 @@ import type { NativeHost } from './native.js';
  * const { devices } = await host.inventory();
  */
 export class VdpaHost implements AsyncDisposable {
+  readonly #reading: Reading;
   readonly #connection: Connection;
   readonly #resolver: Resolver;
 
-  private constructor(connection: Connection) {
+  private constructor(reading: Reading, connection: Connection) {
+    this.#reading = reading;
     this.#connection = connection;
-    this.#resolver = new Resolver(connection);
+    this.#resolver = new reading.Resolver(connection);
   }
 
   /**
@@ -35,7 +50,8 @@ export class VdpaHost implements AsyncDisposable {
       isPlain(options) && Object.keys(options).length === 0
         ? defaultHostOptions
         : (await import('./host/parse-host-options.js')).parseHostOptions(options);
-    return new VdpaHost(new Connection(root, timeoutMs));
+    const reading = await import('./host/reading.js');
+    return new VdpaHost(reading, new reading.Connection(root, timeoutMs));
   }
 
   /**
@@ -45,7 +61,7 @@ export class VdpaHost implements AsyncDisposable {
    * @throws {VdpaError} `KERNEL_TIMEOUT`, `KERNEL_OVERRUN`, `KERNEL_MALFORMED`, `CLOSED`
    */
   async inventory(options?: CallOptions): Promise<Inventory> {
-    return inventoryOf(
+    return this.#reading.inventoryOf(
       await this.#connection.call('inventory', (native, ms) => native.snapshot(ms), options),
     );
   }
@@ -54,11 +70,13 @@ export class VdpaHost implements AsyncDisposable {
    * Asks one device's configuration: MAC, MTU, queue pairs, link, negotiated features. It may wait
    * for a guest that is changing the device's state, which is why no inventory includes it.
    *
+   * @throws {TypeError} when no device can have that name
    * @throws {VdpaError} `VDPA_MODULE_MISSING`, `DEVICE_NOT_FOUND`, `KERNEL_TIMEOUT`,
    *   `NOT_SUPPORTED` (neither net nor block)
    */
   async deviceConfig(name: string, options?: CallOptions): Promise<DeviceConfig> {
-    return deviceConfig(
+    assertVdpaName(name);
+    return this.#reading.deviceConfig(
       await this.#ask(
         `configuration of ${name}`,
         (native, ms) => native.deviceConfig(name, ms),
@@ -75,7 +93,11 @@ export class VdpaHost implements AsyncDisposable {
    *   `NOT_SUPPORTED`, `KERNEL_REFUSED` (no such queue)
    */
   async vendorStats(name: string, queueIndex: number, options?: CallOptions): Promise<VendorStats> {
-    return vendorStats(
+    assertVdpaName(name);
+    if (!Number.isInteger(queueIndex) || queueIndex < 0 || queueIndex > maxQueueIndex) {
+      throw new TypeError(`${queueIndex} is no virtqueue number: expected 0 to ${maxQueueIndex}`);
+    }
+    return this.#reading.vendorStats(
       await this.#ask(
         `vendor statistics of ${name}`,
         (native, ms) => native.vendorStats(name, queueIndex, ms),
@@ -89,16 +111,35 @@ export class VdpaHost implements AsyncDisposable {
    * calls when the answer is the same as last time, at any number of devices; never opens the node.
    *
    * @throws {TypeError} when the id has no valid form
-   * @throws {VdpaError} `DEVICE_NOT_FOUND`, `DEVICE_NOT_BOUND`, `CHAR_DEVICE_MISSING`,
-   *   `CHAR_DEVICE_MISMATCH`, `CLOSED`
+   * @throws {VdpaError} `DEVICE_NOT_FOUND`, `DEVICE_AMBIGUOUS`, `DEVICE_NOT_BOUND`,
+   *   `CHAR_DEVICE_MISSING`, `CHAR_DEVICE_MISMATCH`, `CLOSED`
    */
   resolve(deviceId: string): ResolvedCharDevice {
     return this.#resolver.resolve(deviceId);
   }
 
+  /**
+   * The driver that a PCI function is reserved for (driverctl writes it); null when none is. Asked
+   * for one function at a time and in no inventory: the kernel takes the function's device lock for
+   * it, and would hold up everything while one driver is busy.
+   *
+   * @throws {TypeError} when it is no PCI address
+   * @throws {VdpaError} `DEVICE_NOT_FOUND`, `KERNEL_TIMEOUT`, `CLOSED`
+   */
+  async driverOverride(address: string, options?: CallOptions): Promise<string | null> {
+    if (!isPciAddress(address)) {
+      throw new TypeError(`${JSON.stringify(address)} is no PCI address: expected 0000:65:00.2`);
+    }
+    return await this.#connection.call(
+      `driver_override of ${address}`,
+      (native, ms) => native.driverOverride(address, ms),
+      options,
+    );
+  }
+
   /** Checks that this machine can do what the library is for; each finding has its cure. */
   async preflight(options?: CallOptions): Promise<readonly Finding[]> {
-    return await preflight(this.#connection, options);
+    return await this.#reading.preflight(this.#connection, options);
   }
 
   /** Lets go of everything. Calls that follow reject with `CLOSED`. Idempotent. */

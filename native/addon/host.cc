@@ -12,6 +12,7 @@
 #include "addon/rows.h"
 #include "core/char_device.h"
 #include "core/host_channels.h"
+#include "core/pci.h"
 
 namespace vdpa::addon {
 
@@ -31,24 +32,25 @@ Host::Session::Session(std::shared_ptr<const HostRoot> opened)
     : root(std::move(opened)), family(VdpaChannels(root)), links(LinksOf(root)) {}
 
 Napi::Function Host::Define(Napi::Env env) {
-  return DefineClass(env, "Host",
-                     {
-                         InstanceMethod<&Host::TakeSnapshot>("snapshot"),
-                         InstanceMethod<&Host::ManagementDevices>("managementDevices"),
-                         InstanceMethod<&Host::VdpaDevices>("vdpaDevices"),
-                         InstanceMethod<&Host::ReadConfig>("deviceConfig"),
-                         InstanceMethod<&Host::ReadVendorStats>("vendorStats"),
-                         InstanceMethod<&Host::AddDevice>("addDevice"),
-                         InstanceMethod<&Host::DeleteDevice>("deleteDevice"),
-                         InstanceMethod<&Host::SetMac>("setMac"),
-                         InstanceMethod<&Host::Resolve>("resolve"),
-                         InstanceMethod<&Host::ReadText>("readText"),
-                         InstanceMethod<&Host::Exists>("exists"),
-                         InstanceMethod<&Host::ReadLink>("readLink"),
-                         InstanceMethod<&Host::List>("list"),
-                         InstanceMethod<&Host::Abandon>("abandon"),
-                         InstanceMethod<&Host::Close>("close"),
-                     });
+  return DefineClass(
+      env, "Host",
+      {
+          InstanceMethod<&Host::TakeSnapshot>("snapshot"),
+          InstanceMethod<&Host::Dump<&VdpaFamily::ReadMgmtDevices>>("managementDevices"),
+          InstanceMethod<&Host::Dump<&VdpaFamily::ReadDevices>>("vdpaDevices"),
+          InstanceMethod<&Host::ReadConfig>("deviceConfig"),
+          InstanceMethod<&Host::ReadVendorStats>("vendorStats"),
+          InstanceMethod<&Host::AddDevice>("addDevice"),
+          InstanceMethod<&Host::DeleteDevice>("deleteDevice"),
+          InstanceMethod<&Host::SetMac>("setMac"),
+          InstanceMethod<&Host::DriverOverride>("driverOverride"),
+          InstanceMethod<&Host::Resolve>("resolve"),
+          InstanceMethod<&Host::ReadText>("readText"),
+          InstanceMethod<&Host::Exists>("exists"),
+          InstanceMethod<&Host::List>("list"),
+          InstanceMethod<&Host::Abandon>("abandon"),
+          InstanceMethod<&Host::Close>("close"),
+      });
 }
 
 Host::Host(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Host>(info) {
@@ -121,21 +123,13 @@ Napi::Value Host::TakeSnapshot(const Napi::CallbackInfo& info) {
   });
 }
 
-Napi::Value Host::ManagementDevices(const Napi::CallbackInfo& info) {
+template <auto kRead>
+Napi::Value Host::Dump(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   const std::chrono::nanoseconds timeout = arguments.Timeout();
   if (!arguments.Ok()) return {};
   return Enqueue(info.Env(), timeout, [](Session& session, Deadline deadline) {
-    return session.family.ReadMgmtDevices(deadline);
-  });
-}
-
-Napi::Value Host::VdpaDevices(const Napi::CallbackInfo& info) {
-  Arguments arguments(info);
-  const std::chrono::nanoseconds timeout = arguments.Timeout();
-  if (!arguments.Ok()) return {};
-  return Enqueue(info.Env(), timeout, [](Session& session, Deadline deadline) {
-    return session.family.ReadDevices(deadline);
+    return (session.family.*kRead)(deadline);
   });
 }
 
@@ -196,6 +190,17 @@ Napi::Value Host::SetMac(const Napi::CallbackInfo& info) {
                  });
 }
 
+Napi::Value Host::DriverOverride(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  std::string address = arguments.Text();
+  const std::chrono::nanoseconds timeout = arguments.Timeout();
+  if (!arguments.Ok()) return {};
+  return Enqueue(info.Env(), timeout,
+                 [address = std::move(address)](Session& session, Deadline /*deadline*/) {
+                   return ReadDriverOverride(*session.root, address);
+                 });
+}
+
 Napi::Value Host::Resolve(const Napi::CallbackInfo& info) {
   using Kind = DeviceLocation::Kind;
   Arguments arguments(info);
@@ -229,15 +234,6 @@ Napi::Value Host::Exists(const Napi::CallbackInfo& info) {
   const std::string path = arguments.Text();
   if (!arguments.Ok() || !Open(info.Env())) return {};
   return Napi::Boolean::New(info.Env(), root_->Exists(path).value_or(false));
-}
-
-Napi::Value Host::ReadLink(const Napi::CallbackInfo& info) {
-  Arguments arguments(info);
-  const std::string path = arguments.Text();
-  if (!arguments.Ok() || !Open(info.Env())) return {};
-  const Result<std::string> target = root_->ReadLink(path);
-  if (!target) return info.Env().Null();
-  return Napi::String::New(info.Env(), *target);
 }
 
 Napi::Value Host::List(const Napi::CallbackInfo& info) {

@@ -33,17 +33,18 @@ class Host : public Napi::ObjectWrap<Host> {
   };
 
   Napi::Value TakeSnapshot(const Napi::CallbackInfo& info);
-  Napi::Value ManagementDevices(const Napi::CallbackInfo& info);
-  Napi::Value VdpaDevices(const Napi::CallbackInfo& info);
+  /// `kRead` is one of VdpaFamily's dumps.
+  template <auto kRead>
+  Napi::Value Dump(const Napi::CallbackInfo& info);
   Napi::Value ReadConfig(const Napi::CallbackInfo& info);
   Napi::Value ReadVendorStats(const Napi::CallbackInfo& info);
   Napi::Value AddDevice(const Napi::CallbackInfo& info);
   Napi::Value DeleteDevice(const Napi::CallbackInfo& info);
   Napi::Value SetMac(const Napi::CallbackInfo& info);
+  Napi::Value DriverOverride(const Napi::CallbackInfo& info);
   Napi::Value Resolve(const Napi::CallbackInfo& info);
   Napi::Value ReadText(const Napi::CallbackInfo& info);
   Napi::Value Exists(const Napi::CallbackInfo& info);
-  Napi::Value ReadLink(const Napi::CallbackInfo& info);
   Napi::Value List(const Napi::CallbackInfo& info);
   void Abandon(const Napi::CallbackInfo& info);
   Napi::Value Close(const Napi::CallbackInfo& info);

@@ -41,6 +41,8 @@ void Lane::Post(Work work) {
 void* Lane::Run(void* argument) {
   const std::unique_ptr<std::shared_ptr<Queue>> held(
       static_cast<std::shared_ptr<Queue>*>(argument));
+  // For who wonders in ps(1) or gdb what waits in the kernel.
+  pthread_setname_np(pthread_self(), "vdpa-host");
   Queue& queue = **held;
   std::unique_lock lock(queue.mutex);
   for (;;) {

@@ -23,6 +23,7 @@ class RowMaker {
 
   template <typename... Values>
   napi_value Call(RowKind kind, const Values&... values) {
+    static_assert(sizeof...(Values) <= kMaxValues);
     std::size_t position = 0;
     const std::array<napi_value, sizeof...(Values)> arguments = {
         Repeat(values, last_[position++])...};
@@ -54,7 +55,7 @@ class RowMaker {
 
   napi_value Row(const MgmtDevice& device) {
     return Call(RowKind::kManagementDevice, device.bus, device.name, device.supported_classes,
-                device.max_vqs, device.supported_features);
+                device.max_vqs, device.supported_features, device.pci_address);
   }
 
   napi_value Row(const VdpaDevice& device) {
@@ -68,7 +69,7 @@ class RowMaker {
     const CharDevice& node = device.char_device ? *device.char_device : none;
     return Call(RowKind::kBusDevice, device.name, device.parent_path, device.driver,
                 device.char_device ? std::optional(node.name) : std::nullopt, node.major,
-                node.minor, node.node_exists);
+                node.minor, static_cast<std::uint32_t>(node.node));
   }
 
   napi_value Row(const PciFunction& function) {
@@ -80,8 +81,8 @@ class RowMaker {
     }
     return Call(RowKind::kPciFunction, function.address, function.vendor_id, function.device_id,
                 function.subsystem_vendor_id, function.subsystem_device_id, function.pci_class,
-                function.revision, function.driver, function.driver_override, function.numa_node,
-                function.iommu_group, function.pf_address, function.vf_index, total_vfs, num_vfs);
+                function.revision, function.driver, function.numa_node, function.iommu_group,
+                function.pf_address, function.vf_index, total_vfs, num_vfs);
   }
 
   napi_value Row(const ScalableFunction& function) {
@@ -128,12 +129,12 @@ class RowMaker {
     return Call(RowKind::kSnapshot, snapshot.abi ? Row(*snapshot.abi) : null_,
                 Rows(snapshot.mgmt_devices), Rows(snapshot.vdpa_devices),
                 Rows(snapshot.bus_devices), Rows(snapshot.pci_functions),
-                Rows(snapshot.scalable_functions), Rows(snapshot.netdevs), snapshot.consistent,
-                snapshot.attempts, snapshot.uevent_seqnum);
+                Rows(snapshot.scalable_functions), Rows(snapshot.netdevs), snapshot.consistent);
   }
 
  private:
-  /// What the row before had in the same place: drivers, PFs and feature masks repeat from row to row.
+  /// What the row before had in the same place: drivers, PFs and feature masks repeat from row to
+  /// row.
   struct Last {
     std::string text;
     std::uint64_t word = 0;
@@ -248,6 +249,11 @@ Napi::Value MakeRow(Napi::Env env, const std::vector<MgmtDevice>& devices) {
 
 Napi::Value MakeRow(Napi::Env env, const std::vector<VdpaDevice>& devices) {
   return {env, RowMaker(env).Rows(devices)};
+}
+
+Napi::Value MakeRow(Napi::Env env, const std::optional<std::string>& text) {
+  if (!text) return env.Null();
+  return Napi::String::New(env, *text);
 }
 
 Napi::Value MakeRow(Napi::Env env, std::monostate /*nothing*/) { return env.Undefined(); }

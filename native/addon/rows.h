@@ -1,6 +1,8 @@
 // Core records to JavaScript rows: positional calls of the factories in src/rows.ts.
 #pragma once
 
+#include <optional>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -20,6 +22,7 @@ Napi::Value MakeRow(Napi::Env env, const Snapshot& snapshot);
 Napi::Value MakeRow(Napi::Env env, const CharDeviceAnswer& answer);
 Napi::Value MakeRow(Napi::Env env, const std::vector<MgmtDevice>& devices);
 Napi::Value MakeRow(Napi::Env env, const std::vector<VdpaDevice>& devices);
+Napi::Value MakeRow(Napi::Env env, const std::optional<std::string>& text);
 /// Of a call that answers nothing.
 Napi::Value MakeRow(Napi::Env env, std::monostate nothing);
 

@@ -17,6 +17,7 @@ namespace {
 using Kind = DeviceLocation::Kind;
 
 constexpr std::size_t kNameLimit = 255;
+constexpr std::string_view kVhostDriver = "vhost_vdpa";
 
 /// Names become parts of paths here, so nothing may climb out of its directory.
 bool IsPlainName(std::string_view name) {
@@ -41,23 +42,32 @@ bool IsAt(const DeviceLocation& location, std::string_view parent_path,
     case Kind::kAuxiliary:
       return LastComponent(parent_path) == location.name;
     case Kind::kSoftware:
-      return vdpa_name == location.name && NearestPciComponent(parent_path).empty();
+      // What a plain PCI function carries is found by the function, never by a name that may go to
+      // another device.
+      return vdpa_name == location.name &&
+             (NearestPciComponent(parent_path).empty() || !NearestSfComponent(parent_path).empty());
   }
   return false;
 }
 
-Result<CharDeviceAnswer> WithNode(const HostRoot& root, std::string vdpa_name, CharDevice found) {
-  CharDeviceAnswer answer{.vdpa_name = std::move(vdpa_name), .driver = "vhost_vdpa"};
-  const auto node = root.NodeNumber("dev/" + found.name);
-  if (!node && !IsGone(node.error())) return std::unexpected(node.error());
-  if (!node) {
-    answer.state = CharDeviceState::kNodeMissing;
-  } else if (root.Live() && *node != DeviceNumber{found.major, found.minor}) {
-    answer.state = CharDeviceState::kNodeMismatch;
-  } else {
-    answer.state = CharDeviceState::kOk;  // in a captured tree a node may be a plain file
+CharDeviceState StateOf(NodeState node) {
+  switch (node) {
+    case NodeState::kMissing:
+      return CharDeviceState::kNodeMissing;
+    case NodeState::kMismatch:
+      return CharDeviceState::kNodeMismatch;
+    case NodeState::kThere:
+      break;
   }
-  found.node_exists = answer.state == CharDeviceState::kOk;
+  return CharDeviceState::kOk;
+}
+
+Result<CharDeviceAnswer> WithNode(const HostRoot& root, std::string vdpa_name, CharDevice found) {
+  CharDeviceAnswer answer{.vdpa_name = std::move(vdpa_name), .driver = std::string(kVhostDriver)};
+  const Result<NodeState> node = ReadNodeState(root, found);
+  if (!node) return std::unexpected(node.error());
+  found.node = *node;
+  answer.state = StateOf(*node);
   answer.char_device = std::move(found);
   return answer;
 }
@@ -82,8 +92,12 @@ Result<CharDeviceAnswer> FromName(const HostRoot& root, const std::string& vdpa_
   if (char_device) return WithNode(root, vdpa_name, std::move(*char_device));
   Result<std::string> driver = ReadVdpaDriver(root, vdpa_name);
   if (!driver) return std::unexpected(driver.error());
+  // The driver link comes first when a device is bound, and goes last.
+  const bool bound = *driver == kVhostDriver;
   return CharDeviceAnswer{
-      .state = CharDeviceState::kNotBound, .vdpa_name = vdpa_name, .driver = std::move(*driver)};
+      .state = bound ? CharDeviceState::kNoCharDevice : CharDeviceState::kNotBound,
+      .vdpa_name = vdpa_name,
+      .driver = std::move(*driver)};
 }
 
 /// Whether `name` is on the vDPA bus and at this location.
@@ -117,6 +131,12 @@ Result<bool> AddChildren(const HostRoot& root, const DeviceLocation& location,
   return true;
 }
 
+std::string Joined(const std::vector<std::string>& names) {
+  std::string all;
+  for (const std::string& name : names) all += (all.empty() ? "" : ", ") + name;
+  return all;
+}
+
 Result<CharDeviceAnswer> BySearch(const HostRoot& root, const DeviceLocation& location,
                                   const std::optional<CharDeviceHint>& hint) {
   if (location.kind == Kind::kSoftware) {
@@ -134,11 +154,13 @@ Result<CharDeviceAnswer> BySearch(const HostRoot& root, const DeviceLocation& lo
   if (!*parent) return CharDeviceAnswer{.state = CharDeviceState::kNoParent};
   if (names.empty()) return CharDeviceAnswer{.state = CharDeviceState::kNoVdpaDevice};
 
-  // One device per parent is the rule; where a driver allows more, the one that was meant before,
-  // else the first by name.
+  // One device per parent is the rule; where a driver allows more, the one that was meant before.
+  if (hint && std::ranges::find(names, hint->vdpa_name) != names.end()) {
+    return FromName(root, hint->vdpa_name);
+  }
+  if (names.size() == 1) return FromName(root, names.front());
   std::ranges::sort(names);
-  const bool known = hint && std::ranges::find(names, hint->vdpa_name) != names.end();
-  return FromName(root, known ? hint->vdpa_name : names.front());
+  return CharDeviceAnswer{.state = CharDeviceState::kAmbiguous, .vdpa_name = Joined(names)};
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 #include "host_channels.h"
 
-#include <span>
 #include <string>
 #include <utility>
 
@@ -12,20 +11,16 @@ namespace vdpa {
 namespace {
 
 /// A dump of 4,000 devices is 400 KiB.
-constexpr std::size_t kMaxRecordingBytes = std::size_t{64} * 1024 * 1024;
+constexpr std::size_t kMaxRecordingBytes = std::size_t{8} * 1024 * 1024;
 
 ChannelFactory Channels(std::shared_ptr<const HostRoot> root, NetlinkProtocol protocol) {
   if (root->Live()) {
     return [protocol] { return NetlinkSocket::Open(protocol); };
   }
   return [root = std::move(root)]() -> Result<std::unique_ptr<NetlinkChannel>> {
-    return std::make_unique<ReplayChannel>(
-        [root](std::string_view path) -> Result<std::vector<std::byte>> {
-          auto text = root->ReadFile(std::string(path), kMaxRecordingBytes);
-          if (!text) return std::unexpected(std::move(text.error()));
-          const auto bytes = std::as_bytes(std::span(*text));
-          return std::vector<std::byte>(bytes.begin(), bytes.end());
-        });
+    return std::make_unique<ReplayChannel>([root](std::string_view path) {
+      return root->ReadBytes(std::string(path), kMaxRecordingBytes);
+    });
   };
 }
 

@@ -22,10 +22,13 @@ constexpr std::size_t kDirectoryBuffer = std::size_t{32} * 1024;
 // openat2 answers EAGAIN when something was renamed or mounted while it resolved a "..".
 constexpr int kResolveAttempts = 64;
 
+bool IsAbsence(int errno_value) {
+  return errno_value == ENOENT || errno_value == ENODEV || errno_value == ENXIO;
+}
+
 std::unexpected<Error> PathError(std::string_view call, const std::string& path, int errno_value) {
-  const bool gone = errno_value == ENOENT || errno_value == ENODEV || errno_value == ENXIO;
-  return std::unexpected(
-      Error{gone ? Fault::kGone : Fault::kSystem, std::string(call) + " " + path, errno_value});
+  return std::unexpected(Error{IsAbsence(errno_value) ? Fault::kGone : Fault::kSystem,
+                               std::string(call) + " " + path, errno_value});
 }
 
 ssize_t ReadSome(int fd, char* buffer, std::size_t size) {
@@ -90,6 +93,17 @@ Result<HostRoot> HostRoot::Open(std::string path) {
   return root;
 }
 
+// One odd file must not make a whole captured tree unreadable: where the kernel would have put a
+// link or a directory, anything else is as good as nothing.
+std::unexpected<Error> HostRoot::Failed(std::string_view call, const std::string& path,
+                                        int errno_value) const {
+  std::unexpected<Error> failed = PathError(call, path, errno_value);
+  if (!live_ && (errno_value == ENOTDIR || errno_value == ELOOP)) {
+    failed.error().fault = Fault::kGone;
+  }
+  return failed;
+}
+
 UniqueFd HostRoot::OpenAt(const std::string& path, int flags) const {
   if (live_) return UniqueFd(openat(fd_.Get(), path.c_str(), flags | O_CLOEXEC));
   return OpenInside(fd_, path.c_str(), flags);
@@ -101,11 +115,11 @@ Result<UniqueFd> HostRoot::OpenToRead(const std::string& path) const {
     // resets the device; a FIFO would block. So look before opening.
     const UniqueFd look(OpenInside(fd_, path.c_str(), O_PATH));
     struct stat status{};
-    if (!look || fstat(look.Get(), &status) != 0) return PathError("open", path, errno);
+    if (!look || fstat(look.Get(), &status) != 0) return Failed("open", path, errno);
     if (!S_ISREG(status.st_mode)) return Malformed("open " + path, "not a regular file");
   }
   UniqueFd fd = OpenAt(path, O_RDONLY | O_NOCTTY);
-  if (!fd) return PathError("open", path, errno);
+  if (!fd) return Failed("open", path, errno);
   return fd;
 }
 
@@ -114,7 +128,7 @@ Result<std::string> HostRoot::ReadAttribute(const std::string& path) const {
   if (!file) return std::unexpected(file.error());
   std::array<char, kPage> buffer;
   const ssize_t got = ReadSome(file->Get(), buffer.data(), buffer.size());
-  if (got < 0) return PathError("read", path, errno);
+  if (got < 0) return Failed("read", path, errno);
   std::string_view text(buffer.data(), static_cast<std::size_t>(got));
   if (text.size() == buffer.size()) return Malformed("read " + path, "an attribute above 4 KiB");
   if (text.ends_with('\n')) text.remove_suffix(1);
@@ -128,7 +142,7 @@ Result<std::string> HostRoot::ReadFile(const std::string& path, std::size_t limi
   std::array<char, kPage> buffer;
   for (;;) {
     const ssize_t got = ReadSome(file->Get(), buffer.data(), buffer.size());
-    if (got < 0) return PathError("read", path, errno);
+    if (got < 0) return Failed("read", path, errno);
     if (got == 0) return text;
     if (static_cast<std::size_t>(got) > limit - text.size()) {
       return Malformed("read " + path, "above " + std::to_string(limit) + " bytes");
@@ -153,14 +167,16 @@ Result<std::string> HostRoot::ReadLink(const std::string& path) const {
     got = readlinkat(fd_.Get(), path.c_str(), buffer.data(), buffer.size());
   } else {
     const UniqueFd link(OpenInside(fd_, path.c_str(), O_PATH | O_NOFOLLOW));
-    if (!link) return PathError("readlink", path, errno);
+    if (!link) return Failed("readlink", path, errno);
     struct stat status{};
-    if (fstat(link.Get(), &status) != 0) return PathError("readlink", path, errno);
+    if (fstat(link.Get(), &status) != 0) return Failed("readlink", path, errno);
     // An empty path names the descriptor itself; the kernel says ENOENT there for what is no link.
-    if (!S_ISLNK(status.st_mode)) return PathError("readlink", path, EINVAL);
+    if (!S_ISLNK(status.st_mode)) {
+      return std::unexpected(Error{Fault::kGone, "readlink " + path, EINVAL});
+    }
     got = readlinkat(link.Get(), "", buffer.data(), buffer.size());
   }
-  if (got < 0) return PathError("readlink", path, errno);
+  if (got < 0) return Failed("readlink", path, errno);
   const auto size = static_cast<std::size_t>(got);
   if (size == buffer.size()) return Malformed("readlink " + path, "a target above 4 KiB");
   return std::string(buffer.data(), size);
@@ -172,12 +188,12 @@ Result<std::string> HostRoot::ReadLinkIfThere(const std::string& path) const {
 
 Result<std::vector<DirectoryEntry>> HostRoot::List(const std::string& path) const {
   const UniqueFd directory(OpenAt(path, O_RDONLY | O_DIRECTORY | O_NOCTTY));
-  if (!directory) return PathError("open", path, errno);
+  if (!directory) return Failed("open", path, errno);
   std::vector<DirectoryEntry> entries;
   alignas(dirent64) std::array<char, kDirectoryBuffer> buffer;
   for (;;) {
     const ssize_t got = getdents64(directory.Get(), buffer.data(), buffer.size());
-    if (got < 0) return PathError("getdents", path, errno);
+    if (got < 0) return Failed("getdents", path, errno);
     if (got == 0) return entries;
     AppendEntries({buffer.data(), static_cast<std::size_t>(got)}, entries);
   }
@@ -193,17 +209,18 @@ Result<bool> HostRoot::Exists(const std::string& path) const {
     if (found) return true;
   }
   if (outcome == 0) return true;
-  if (errno == ENOENT || errno == ENODEV || errno == ENXIO) return false;
-  return PathError("stat", path, errno);
+  std::unexpected<Error> failed = Failed("stat", path, errno);
+  if (IsGone(failed.error())) return false;
+  return failed;
 }
 
 Result<std::optional<DeviceNumber>> HostRoot::NodeNumber(const std::string& path) const {
   struct stat status{};
   if (live_) {
-    if (fstatat(fd_.Get(), path.c_str(), &status, 0) != 0) return PathError("stat", path, errno);
+    if (fstatat(fd_.Get(), path.c_str(), &status, 0) != 0) return Failed("stat", path, errno);
   } else {
     const UniqueFd found(OpenInside(fd_, path.c_str(), O_PATH));
-    if (!found || fstat(found.Get(), &status) != 0) return PathError("stat", path, errno);
+    if (!found || fstat(found.Get(), &status) != 0) return Failed("stat", path, errno);
   }
   if (!S_ISCHR(status.st_mode)) return std::optional<DeviceNumber>();
   return std::optional(DeviceNumber{major(status.st_rdev), minor(status.st_rdev)});

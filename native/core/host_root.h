@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -21,7 +22,9 @@ struct DirectoryEntry {
 
 /// The descriptor of a root directory; `sys/`, `dev/`, `proc/` and `netlink/` lie below it. Every
 /// path given to it is relative. Absence (ENOENT, ENODEV, ENXIO) is Fault::kGone: objects in sysfs
-/// come and go between two calls, and a removed one that is still open answers ENODEV.
+/// come and go between two calls, and a removed one that is still open answers ENODEV. In a
+/// captured tree so is what is no directory (ENOTDIR), a loop of links (ELOOP) and, to ReadLink, no
+/// link.
 ///
 /// The machine's own root is read with plain `openat`: three system calls per attribute, because
 /// system calls are the cost of an inventory. In a captured tree every path is resolved inside that
@@ -69,6 +72,8 @@ class HostRoot {
  private:
   HostRoot(std::string path, UniqueFd fd) : path_(std::move(path)), fd_(std::move(fd)) {}
 
+  std::unexpected<Error> Failed(std::string_view call, const std::string& path,
+                                int errno_value) const;
   UniqueFd OpenAt(const std::string& path, int flags) const;
   Result<UniqueFd> OpenToRead(const std::string& path) const;
 

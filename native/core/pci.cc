@@ -1,15 +1,20 @@
 #include "pci.h"
 
 #include <algorithm>
+#include <chrono>
+#include <string_view>
 #include <utility>
 
 #include "device_path.h"
 #include "driver_index.h"
+#include "number_text.h"
 #include "pci_address.h"
 #include "pci_attributes.h"
 
 namespace vdpa {
 namespace {
+
+constexpr std::string_view kVfLinkPrefix = "virtfn";
 
 /// One directory entry of the bus.
 struct Slot {
@@ -27,25 +32,34 @@ struct VfPlace {
 
 class PciReader {
  public:
-  PciReader(const HostRoot& root, std::vector<Slot> slots)
-      : root_(&root), slots_(std::move(slots)), drivers_(root) {}
+  PciReader(const HostRoot& root, std::vector<Slot> slots, Deadline deadline)
+      : root_(&root), slots_(std::move(slots)), drivers_(root), deadline_(deadline) {}
 
   Result<void> ReadPhysicalFunctions();
   Result<void> ReadCarrier(const PciAddress& address);
   std::vector<PciFunction> TakeRows() &&;
 
  private:
-  Result<void> ReadVfs(Slot& pf, std::uint32_t count);
-  Result<std::vector<VfPlace>> LocateVfs(const Slot& pf, std::uint32_t count);
+  Result<void> ReadPhysicalFunction(Slot& slot, std::uint16_t total_vfs);
+  Result<std::vector<std::uint32_t>> ListVfs(const Slot& pf) const;
+  Result<void> ReadVfs(Slot& pf, const std::vector<std::uint32_t>& indexes);
+  Result<std::vector<VfPlace>> LocateVfs(const Slot& pf, const std::vector<std::uint32_t>& indexes);
   Result<void> ReadVf(const Slot& pf, Slot& vf, PciFunction row);
 
+  Result<void> CheckTime() const;
   Slot* Find(const std::optional<PciAddress>& address);
   PciAttributes Of(const Slot& slot) const { return {*root_, slot.text}; }
 
   const HostRoot* root_;
   std::vector<Slot> slots_;
   DriverIndex drivers_;
+  Deadline deadline_;
 };
+
+Result<void> PciReader::CheckTime() const {
+  if (std::chrono::steady_clock::now() < deadline_) return {};
+  return std::unexpected(Error{Fault::kTimeout, "read PCI functions"});
+}
 
 Slot* PciReader::Find(const std::optional<PciAddress>& address) {
   if (!address) return nullptr;
@@ -58,26 +72,49 @@ Result<void> PciReader::ReadPhysicalFunctions() {
   // asked whether they are PFs.
   for (Slot& slot : slots_) {
     if (slot.is_vf) continue;
+    const Result<void> in_time = CheckTime();
+    if (!in_time) return in_time;
     const auto total = Of(slot).ReadNumber<std::uint16_t>("sriov_totalvfs");
     if (!total) return std::unexpected(total.error());
     const std::uint16_t total_vfs = total->value_or(0);
     if (total_vfs == 0) continue;
-    const auto count = Of(slot).ReadNumber<std::uint16_t>("sriov_numvfs");
-    if (!count) return std::unexpected(count.error());
-    auto row = Of(slot).ReadFunction();
-    if (!row && IsGone(row.error())) continue;
-    if (!row) return std::unexpected(row.error());
-    slot.row = std::move(*row);
-    slot.wanted = true;
-    const std::uint16_t num_vfs = count->value_or(0);
-    slot.row.sriov = SriovCapability{total_vfs, num_vfs};
-    const Result<void> vfs = ReadVfs(slot, num_vfs);
-    if (!vfs) return vfs;
+    const Result<void> read = ReadPhysicalFunction(slot, total_vfs);
+    if (!read && !IsGone(read.error())) return read;
   }
   return {};
 }
 
-Result<std::vector<VfPlace>> PciReader::LocateVfs(const Slot& pf, std::uint32_t count) {
+Result<void> PciReader::ReadPhysicalFunction(Slot& slot, std::uint16_t total_vfs) {
+  auto row = Of(slot).ReadFunction();
+  if (!row) return std::unexpected(row.error());
+  const auto indexes = ListVfs(slot);
+  if (!indexes) return std::unexpected(indexes.error());
+  slot.row = std::move(*row);
+  slot.row.sriov = SriovCapability{total_vfs, static_cast<std::uint32_t>(indexes->size())};
+  slot.wanted = true;
+  return ReadVfs(slot, *indexes);
+}
+
+/// The numbers N of the PF's links virtfnN, in order. They have gaps while VFs come or go.
+Result<std::vector<std::uint32_t>> PciReader::ListVfs(const Slot& pf) const {
+  const auto entries = root_->List("sys/bus/pci/devices/" + pf.text);
+  if (!entries) return std::unexpected(entries.error());
+  std::vector<std::uint32_t> indexes;
+  for (const DirectoryEntry& entry : *entries) {
+    std::string_view name = entry.name;
+    if (!name.starts_with(kVfLinkPrefix)) continue;
+    name.remove_prefix(kVfLinkPrefix.size());
+    const auto index = ParseNumber<std::uint16_t>(name);
+    if (index) indexes.push_back(*index);
+  }
+  std::ranges::sort(indexes);
+  // No PF has more VFs than the bus has functions, whatever a captured tree claims.
+  indexes.resize(std::min(indexes.size(), slots_.size()));
+  return indexes;
+}
+
+Result<std::vector<VfPlace>> PciReader::LocateVfs(const Slot& pf,
+                                                  const std::vector<std::uint32_t>& indexes) {
   std::vector<VfPlace> places;
   const auto offset = Of(pf).ReadNumber<std::uint16_t>("sriov_offset");
   if (!offset) return std::unexpected(offset.error());
@@ -96,20 +133,24 @@ Result<std::vector<VfPlace>> PciReader::LocateVfs(const Slot& pf, std::uint32_t 
     // Both can change with the number of VFs, between two reads: the first and the last link
     // confirm them.
     bool confirmed = true;
-    for (const std::uint32_t index : {0U, count - 1}) {
+    for (const std::uint32_t index : {indexes.front(), indexes.back()}) {
       const auto link = linked(index);
       if (!link) return std::unexpected(link.error());
       const auto address = calculated(index);
       confirmed = confirmed && address.has_value() && *link == address;
     }
-    for (std::uint32_t index = 0; confirmed && index < count; ++index) {
-      Slot* const slot = Find(calculated(index));
-      if (slot != nullptr) places.push_back({index, slot});
+    if (confirmed) {
+      for (const std::uint32_t index : indexes) {
+        Slot* const slot = Find(calculated(index));
+        if (slot != nullptr) places.push_back({index, slot});
+      }
+      return places;
     }
-    if (confirmed) return places;
   }
   // Older kernels, platforms that number VFs in their own way, or VFs on their way in or out.
-  for (std::uint32_t index = 0; index < count; ++index) {
+  for (const std::uint32_t index : indexes) {
+    const Result<void> in_time = CheckTime();
+    if (!in_time) return std::unexpected(in_time.error());
     const auto address = linked(index);
     if (!address) return std::unexpected(address.error());
     Slot* const slot = Find(*address);
@@ -118,12 +159,14 @@ Result<std::vector<VfPlace>> PciReader::LocateVfs(const Slot& pf, std::uint32_t 
   return places;
 }
 
-Result<void> PciReader::ReadVfs(Slot& pf, std::uint32_t count) {
-  if (count == 0) return {};
-  const auto places = LocateVfs(pf, count);
+Result<void> PciReader::ReadVfs(Slot& pf, const std::vector<std::uint32_t>& indexes) {
+  if (indexes.empty()) return {};
+  const auto places = LocateVfs(pf, indexes);
   if (!places) return std::unexpected(places.error());
   std::optional<PciFunction> shared;
   for (const VfPlace& place : *places) {
+    const Result<void> in_time = CheckTime();
+    if (!in_time) return in_time;
     place.slot->is_vf = true;
     if (!shared) {
       // SR-IOV gives all VFs of a PF the same ids, class and revision; the kernel itself reads them
@@ -146,12 +189,15 @@ Result<void> PciReader::ReadVfs(Slot& pf, std::uint32_t count) {
 
 /// Adds what is each VF's own.
 Result<void> PciReader::ReadVf(const Slot& pf, Slot& vf, PciFunction row) {
+  // On a live host the listing said so a moment ago. A captured one may have links without targets.
+  if (!root_->Live()) {
+    const Result<bool> there = root_->Exists("sys/bus/pci/devices/" + vf.text);
+    if (!there) return std::unexpected(there.error());
+    if (!*there) return {};
+  }
   Result<std::string> driver = drivers_.DriverOf(vf.address, vf.text);
   if (!driver) return std::unexpected(driver.error());
   row.driver = std::move(*driver);
-  auto driver_override = Of(vf).ReadOverride();
-  if (!driver_override) return std::unexpected(driver_override.error());
-  row.driver_override = std::move(*driver_override);
   // Without a group on the PF no IOMMU translates for this device, so its VFs have none either.
   // (The pretended group that vfio gives a VF in its no-IOMMU mode isolates nothing.)
   if (pf.row.iommu_group) {
@@ -167,6 +213,8 @@ Result<void> PciReader::ReadVf(const Slot& pf, Slot& vf, PciFunction row) {
 Result<void> PciReader::ReadCarrier(const PciAddress& address) {
   Slot* const slot = Find(address);
   if (slot == nullptr || slot->wanted) return {};
+  const Result<void> in_time = CheckTime();
+  if (!in_time) return in_time;
   auto row = Of(*slot).ReadFunction();
   if (!row && IsGone(row.error())) return {};
   if (!row) return std::unexpected(row.error());
@@ -192,7 +240,8 @@ std::vector<PciFunction> PciReader::TakeRows() && {
 }  // namespace
 
 Result<std::vector<PciFunction>> ReadPciFunctions(const HostRoot& root,
-                                                  std::span<const std::string> carriers) {
+                                                  std::span<const std::string> carriers,
+                                                  Deadline deadline) {
   auto entries = OrEmpty(root.List("sys/bus/pci/devices"));
   if (!entries) return std::unexpected(entries.error());
   std::vector<Slot> slots;
@@ -203,7 +252,7 @@ Result<std::vector<PciFunction>> ReadPciFunctions(const HostRoot& root,
   }
   std::ranges::sort(slots, {}, &Slot::address);
 
-  PciReader reader(root, std::move(slots));
+  PciReader reader(root, std::move(slots), deadline);
   const Result<void> physical = reader.ReadPhysicalFunctions();
   if (!physical) return std::unexpected(physical.error());
   for (const std::string& carrier : carriers) {
@@ -213,6 +262,14 @@ Result<std::vector<PciFunction>> ReadPciFunctions(const HostRoot& root,
     if (!read) return std::unexpected(read.error());
   }
   return std::move(reader).TakeRows();
+}
+
+Result<std::optional<std::string>> ReadDriverOverride(const HostRoot& root,
+                                                      const std::string& pci_address) {
+  if (!ParsePciAddress(pci_address)) {
+    return Malformed("read driver_override of " + pci_address, "not a PCI address");
+  }
+  return PciAttributes(root, pci_address).ReadOverride();
 }
 
 }  // namespace vdpa

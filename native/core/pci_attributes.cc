@@ -35,9 +35,6 @@ Result<PciFunction> PciAttributes::ReadFunction() const {
   const auto numa_node = ReadNumber<std::int32_t>("numa_node");
   if (!numa_node) return std::unexpected(numa_node.error());
   if (numa_node->value_or(-1) >= 0) row->numa_node = *numa_node;
-  auto driver_override = ReadOverride();
-  if (!driver_override) return std::unexpected(driver_override.error());
-  row->driver_override = std::move(*driver_override);
   const auto iommu_group = ReadIommuGroup();
   if (!iommu_group) return std::unexpected(iommu_group.error());
   row->iommu_group = *iommu_group;

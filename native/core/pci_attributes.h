@@ -27,6 +27,7 @@ class PciAttributes {
   /// The ids and the driver only.
   Result<PciFunction> ReadIdentity() const;
 
+  /// Takes the device lock in the kernel: never for many functions.
   Result<std::optional<std::string>> ReadOverride() const;
 
   Result<std::optional<std::uint32_t>> ReadIommuGroup() const;

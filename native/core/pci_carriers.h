@@ -10,9 +10,12 @@
 
 namespace vdpa {
 
-/// The addresses of the functions above the snapshot's vDPA devices, management devices and SFs,
-/// with repetitions. Asks sysfs only for auxiliary management devices whose place no device has
-/// told.
-Result<std::vector<std::string>> FindPciCarriers(const HostRoot& root, const Snapshot& snapshot);
+/// Fills in `pci_address` of the snapshot's management devices. Asks sysfs only for those whose
+/// place no vDPA device and no SF has told.
+Result<void> PlaceMgmtDevices(const HostRoot& root, Snapshot& snapshot);
+
+/// The addresses of the functions above the snapshot's vDPA devices, placed management devices and
+/// SFs, with repetitions.
+std::vector<std::string> FindPciCarriers(const Snapshot& snapshot);
 
 }  // namespace vdpa

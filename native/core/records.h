@@ -19,6 +19,8 @@ struct MgmtDevice {
   std::uint64_t supported_classes = 0;   ///< bit n = virtio device id n
   std::optional<std::uint32_t> max_vqs;  ///< includes the control virtqueue
   std::optional<std::uint64_t> supported_features;
+  /// The nearest PCI function, at or above it; empty for software. Only a snapshot tells.
+  std::string pci_address = {};
 
   bool operator==(const MgmtDevice&) const = default;
 };
@@ -81,12 +83,19 @@ struct VendorStats {
   bool operator==(const VendorStats&) const = default;
 };
 
+/// Whether dev/<name> is the node of a char device.
+enum class NodeState : std::uint8_t {
+  kMissing,
+  kMismatch,  ///< another number, or no char device at all
+  kThere,
+};
+
 /// The char device that vhost_vdpa makes for a vDPA device.
 struct CharDevice {
   std::string name;  ///< "vhost-vdpa-3"
   std::uint32_t major = 0;
   std::uint32_t minor = 0;
-  bool node_exists = false;  ///< dev/<name> was there
+  NodeState node = NodeState::kMissing;
 
   bool operator==(const CharDevice&) const = default;
 };
@@ -106,7 +115,7 @@ struct BusDevice {
 /// SR-IOV as a physical function sees it.
 struct SriovCapability {
   std::uint32_t total_vfs = 0;
-  std::uint32_t num_vfs = 0;
+  std::uint32_t num_vfs = 0;  ///< those that are there: links `virtfnN`
 
   bool operator==(const SriovCapability&) const = default;
 };
@@ -120,9 +129,8 @@ struct PciFunction {
   std::uint16_t subsystem_device_id = 0;
   std::uint32_t pci_class = 0;  ///< 24 bits: class, subclass, programming interface
   std::optional<std::uint8_t> revision;
-  std::string driver;                          ///< empty when unbound
-  std::optional<std::string> driver_override;  ///< unset: absent, empty or "(null)"
-  std::optional<std::int32_t> numa_node;       ///< unset: no such file, or -1
+  std::string driver;                     ///< empty when unbound
+  std::optional<std::int32_t> numa_node;  ///< unset: no such file, or -1
   std::optional<std::uint32_t> iommu_group;
   std::string pf_address;                 ///< of a VF whose PF is on this host; else empty
   std::optional<std::uint32_t> vf_index;  ///< N of the PF's virtfnN

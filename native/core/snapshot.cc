@@ -1,11 +1,15 @@
 #include "snapshot.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <chrono>
 #include <optional>
+#include <ranges>
 #include <set>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "netdev.h"
 #include "number_text.h"
@@ -20,6 +24,9 @@ namespace {
 constexpr int kAskAttempts = 3;
 
 using Handle = std::pair<std::string, std::string>;  // bus, name
+using HandleView = std::pair<std::string_view, std::string_view>;
+
+HandleView HandleOf(const MgmtDevice& device) { return {device.bus, device.name}; }
 
 class SnapshotTaker {
  public:
@@ -30,7 +37,9 @@ class SnapshotTaker {
   Result<Snapshot> Take();
 
  private:
+  Result<void> ReadAgainWhileChanging();
   Result<void> ReadOnce();
+  Result<void> Complete();
   Result<void> ReadFamily();
   Result<void> ReadBus();
   Result<void> ReadPci();
@@ -39,6 +48,8 @@ class SnapshotTaker {
   Result<void> AskForMissingDevices();
   template <typename T, typename Read>
   Result<void> Ask(const Read& read, std::vector<T>& rows);
+  bool HasMgmtDevice(const HandleView& handle) const;
+  void PutAside(std::uint64_t seqnum);
   template <typename T>
   Result<std::vector<T>> Dumped(Result<std::vector<T>> rows);
   Result<std::optional<std::uint64_t>> ReadSeqnum() const;
@@ -53,8 +64,14 @@ class SnapshotTaker {
   Deadline deadline_;
   const SnapshotOptions* options_;
   Snapshot now_;
-  bool lost_ = false;                ///< the kernel dropped answers in this attempt
-  std::set<Handle> mgmt_ever_seen_;  ///< in any attempt
+  bool lost_ = false;       ///< the kernel dropped answers in this attempt
+  bool complete_ = false;   ///< all that this attempt lacks has been asked for
+  bool no_family_ = false;  ///< each further look would cost a modprobe
+  // Of the attempts before this one.
+  std::optional<Snapshot> previous_;  ///< the latest that lost nothing, complete
+  std::uint64_t previous_seqnum_ = 0;
+  std::vector<Netdev> netdevs_before_;
+  std::set<Handle> mgmt_ever_seen_;
 };
 
 Result<std::optional<std::uint64_t>> SnapshotTaker::ReadSeqnum() const {
@@ -65,20 +82,31 @@ Result<std::optional<std::uint64_t>> SnapshotTaker::ReadSeqnum() const {
 }
 
 Result<Snapshot> SnapshotTaker::Take() {
+  Result<void> read = ReadAgainWhileChanging();
+  if (read && !complete_) read = Complete();
+  if (!read) return std::unexpected(std::move(read.error()));
+  return std::move(now_);
+}
+
+/// Leaves what is to be told in `now_`.
+Result<void> SnapshotTaker::ReadAgainWhileChanging() {
   const std::uint32_t limit = root_->Live() ? std::max(options_->max_attempts, 1U) : 1;
-  std::optional<Snapshot> previous;
-  bool consistent = false;
-  std::uint32_t attempt = 0;
-  std::optional<std::uint64_t> before;
-  while (!consistent && attempt < limit) {
-    ++attempt;
-    const auto started = ReadSeqnum();
-    if (!started) return std::unexpected(started.error());
-    before = *started;
+  for (std::uint32_t attempt = 1;; ++attempt) {
+    const auto started = std::chrono::steady_clock::now();
+    const auto before = ReadSeqnum();
+    if (!before) return std::unexpected(before.error());
     now_ = {};
-    lost_ = false;
+    lost_ = complete_ = false;
     const Result<void> read = ReadOnce();
-    if (!read) return std::unexpected(read.error());
+    if (!read && read.error().fault == Fault::kTimeout && previous_) {
+      now_ = *std::move(previous_);
+      now_.consistent = false;
+      now_.attempts = attempt;
+      now_.uevent_seqnum = previous_seqnum_;
+      complete_ = true;
+      return {};
+    }
+    if (!read) return read;
     const auto after = ReadSeqnum();
     if (!after) return std::unexpected(after.error());
 
@@ -87,19 +115,33 @@ Result<Snapshot> SnapshotTaker::Take() {
     // the event and another from after it, and only the kernel knows which events they were. So
     // read again. On a host that emits events all the time the number never rests; two readings
     // that agree in everything show the same state of things.
-    const bool quiet = !root_->Live() || (before.has_value() && before == *after);
-    consistent = !lost_ && (quiet || (previous && *previous == now_));
-    previous = now_;
-  }
+    const bool quiet = !root_->Live() || (before->has_value() && *before == *after);
+    const bool consistent = !lost_ && (quiet || (previous_ && *previous_ == now_));
 
-  const Result<void> asked = AskForMissingDevices();
-  if (!asked) return std::unexpected(asked.error());
-  const Result<void> mgmt_asked = AskForMissingMgmtDevices();
-  if (!mgmt_asked) return std::unexpected(mgmt_asked.error());
-  now_.consistent = consistent;
-  now_.attempts = attempt;
-  now_.uevent_seqnum = before.value_or(0);
-  return std::move(now_);
+    if (!consistent && attempt < limit) {
+      // This attempt is the answer should the next one take too long. Not one that lost a dump: to
+      // ask for each of thousands of devices is for the end, when there is no other way.
+      const Result<void> completed = lost_ ? Result<void>() : Complete();
+      if (!completed) return completed;
+      const auto ended = std::chrono::steady_clock::now();
+      if (deadline_ - ended > ended - started) {
+        PutAside(before->value_or(0));
+        continue;
+      }
+    }
+    now_.consistent = consistent;
+    now_.attempts = attempt;
+    now_.uevent_seqnum = before->value_or(0);
+    return {};
+  }
+}
+
+void SnapshotTaker::PutAside(std::uint64_t seqnum) {
+  for (const MgmtDevice& device : now_.mgmt_devices) mgmt_ever_seen_.emplace(HandleOf(device));
+  netdevs_before_ = now_.netdevs;
+  if (lost_) return;
+  previous_ = std::move(now_);
+  previous_seqnum_ = seqnum;
 }
 
 Result<void> SnapshotTaker::ReadOnce() {
@@ -113,6 +155,7 @@ Result<void> SnapshotTaker::ReadOnce() {
 }
 
 void SnapshotTaker::ForgetFamily() {
+  no_family_ = true;
   now_.abi.reset();
   now_.mgmt_devices.clear();
   now_.vdpa_devices.clear();
@@ -127,6 +170,7 @@ Result<std::vector<T>> SnapshotTaker::Dumped(Result<std::vector<T>> rows) {
 }
 
 Result<void> SnapshotTaker::ReadFamily() {
+  if (no_family_) return {};
   const Result<bool> bus = HasVdpaBus(*root_);
   if (!bus) return std::unexpected(bus.error());
   if (!*bus) return {};
@@ -142,7 +186,6 @@ Result<void> SnapshotTaker::ReadFamily() {
   now_.abi = *abi;
   auto mgmt_devices = Dumped(family_->ReadMgmtDevices(deadline_));
   if (!mgmt_devices) return forgive(mgmt_devices.error());
-  for (const MgmtDevice& device : *mgmt_devices) mgmt_ever_seen_.emplace(device.bus, device.name);
   now_.mgmt_devices = std::move(*mgmt_devices);
   Done(SnapshotStep::kMgmtDevices);
   auto vdpa_devices = Dumped(family_->ReadDevices(deadline_));
@@ -152,31 +195,38 @@ Result<void> SnapshotTaker::ReadFamily() {
   return {};
 }
 
-/// The later one of rows that have the same key: its device was deleted and made again during the
-/// dump.
-template <typename Row, typename Key>
-void KeepLast(std::vector<Row>& rows, const Key& key_of) {
-  std::set<decltype(key_of(rows.front()))> seen;
-  std::vector<Row> kept;
+/// Drops the rows of devices that are not on the bus. Of two rows of one device the later one
+/// stays: the device was deleted and made again during the dump.
+void KeepListed(std::vector<VdpaDevice>& rows, const std::vector<BusDevice>& listed) {
+  std::vector<bool> told(listed.size());
+  std::vector<VdpaDevice> kept;
   kept.reserve(rows.size());
-  for (auto row = rows.rbegin(); row != rows.rend(); ++row) {
-    if (seen.insert(key_of(*row)).second) kept.push_back(std::move(*row));
+  for (VdpaDevice& row : std::views::reverse(rows)) {
+    const auto place = std::ranges::lower_bound(listed, row.name, {}, &BusDevice::name);
+    if (place == listed.end() || place->name != row.name) continue;
+    const auto index = static_cast<std::size_t>(place - listed.begin());
+    if (told[index]) continue;
+    told[index] = true;
+    kept.push_back(std::move(row));
   }
   std::ranges::reverse(kept);
   rows = std::move(kept);
+}
+
+/// In order of bus and name, of each the last row.
+void Order(std::vector<MgmtDevice>& rows) {
+  std::ranges::reverse(rows);
+  std::ranges::stable_sort(rows, {}, HandleOf);
+  const auto again = std::ranges::unique(rows, {}, HandleOf);
+  rows.erase(again.begin(), again.end());
 }
 
 Result<void> SnapshotTaker::ReadBus() {
   auto devices = ReadBusDevices(*root_);
   if (!devices) return std::unexpected(devices.error());
   now_.bus_devices = std::move(*devices).value_or(std::vector<BusDevice>());
-  std::set<std::string_view> names;
-  for (const BusDevice& device : now_.bus_devices) names.insert(device.name);
-  std::erase_if(now_.vdpa_devices,
-                [&](const VdpaDevice& device) { return !names.contains(device.name); });
-  KeepLast(now_.vdpa_devices, [](const VdpaDevice& device) { return device.name; });
-  KeepLast(now_.mgmt_devices,
-           [](const MgmtDevice& device) { return Handle(device.bus, device.name); });
+  KeepListed(now_.vdpa_devices, now_.bus_devices);
+  Order(now_.mgmt_devices);
   Done(SnapshotStep::kBusDevices);
   return {};
 }
@@ -187,9 +237,9 @@ Result<void> SnapshotTaker::ReadPci() {
   now_.scalable_functions = std::move(*functions);
   Done(SnapshotStep::kScalableFunctions);
 
-  const auto carriers = FindPciCarriers(*root_, now_);
-  if (!carriers) return std::unexpected(carriers.error());
-  auto pci_functions = ReadPciFunctions(*root_, *carriers);
+  const Result<void> placed = PlaceMgmtDevices(*root_, now_);
+  if (!placed) return placed;
+  auto pci_functions = ReadPciFunctions(*root_, FindPciCarriers(now_), deadline_);
   if (!pci_functions) return std::unexpected(pci_functions.error());
   now_.pci_functions = std::move(*pci_functions);
   Done(SnapshotStep::kPciFunctions);
@@ -202,8 +252,12 @@ Result<void> SnapshotTaker::ReadLinks() {
   if (!dump) {
     const bool absent = !root_->Live() && IsGone(dump.error());
     if (dump.error().fault != Fault::kLost && !absent) return std::unexpected(dump.error());
-    lost_ = !absent;
-    dump = LinkDump();
+    if (!absent) {
+      lost_ = true;
+      now_.netdevs = netdevs_before_;
+    }
+    Done(SnapshotStep::kNetdevs);
+    return {};
   }
   lost_ = lost_ || !dump->consistent;
   auto netdevs = ResolveNetdevs(*root_, *dump);
@@ -213,7 +267,14 @@ Result<void> SnapshotTaker::ReadLinks() {
   return {};
 }
 
-/// Asks for one thing and adds it, unless the kernel refuses to tell of it.
+/// Whether the family refuses to tell about this one thing: it has no management device, or the
+/// command is not for it.
+bool IsRefusal(const Error& error) {
+  return error.fault == Fault::kSystem &&
+         (error.errno_value == EINVAL || error.errno_value == EOPNOTSUPP);
+}
+
+/// Asks for one thing and adds it, unless the kernel refuses to tell of it. kGone when it is gone.
 template <typename T, typename Read>
 Result<void> SnapshotTaker::Ask(const Read& read, std::vector<T>& rows) {
   Result<T> row = read();
@@ -223,40 +284,61 @@ Result<void> SnapshotTaker::Ask(const Read& read, std::vector<T>& rows) {
   }
   if (row) {
     rows.push_back(std::move(*row));
-  } else if (row.error().fault != Fault::kSystem) {
+  } else if (row.error().fault == Fault::kNoFamily) {
+    ForgetFamily();  // the module went
+  } else if (!IsRefusal(row.error())) {
     return std::unexpected(std::move(row.error()));
   }
   return {};
 }
 
+Result<void> SnapshotTaker::Complete() {
+  complete_ = true;
+  if (!root_->Live()) return {};
+  const Result<void> asked = AskForMissingDevices();
+  return asked ? AskForMissingMgmtDevices() : asked;
+}
+
+/// While they are in order.
+bool SnapshotTaker::HasMgmtDevice(const HandleView& handle) const {
+  return std::ranges::binary_search(now_.mgmt_devices, handle, {}, HandleOf);
+}
+
 /// Management devices have no directory that lists them. But those seen in any attempt, and those
 /// that devices name, are known by name.
 Result<void> SnapshotTaker::AskForMissingMgmtDevices() {
-  if (!root_->Live() || !now_.abi) return {};
-  std::set<Handle> missing = mgmt_ever_seen_;
-  for (const VdpaDevice& device : now_.vdpa_devices) {
-    missing.emplace(device.mgmt_bus, device.mgmt_name);
+  if (!now_.abi) return {};
+  std::set<Handle> missing;
+  for (const Handle& handle : mgmt_ever_seen_) {
+    if (!HasMgmtDevice(handle)) missing.insert(handle);
   }
-  for (const MgmtDevice& device : now_.mgmt_devices) missing.erase({device.bus, device.name});
+  for (const VdpaDevice& device : now_.vdpa_devices) {
+    const HandleView handle(device.mgmt_bus, device.mgmt_name);
+    if (!HasMgmtDevice(handle)) missing.emplace(handle);
+  }
+  if (missing.empty()) return {};
   for (const Handle& handle : missing) {
     const Result<void> asked =
         Ask([&] { return family_->ReadMgmtDevice(handle.first, handle.second, deadline_); },
             now_.mgmt_devices);
     if (!asked && !IsGone(asked.error())) return asked;
+    if (!now_.abi) return {};
   }
-  return {};
+  Order(now_.mgmt_devices);
+  return PlaceMgmtDevices(*root_, now_);
 }
 
 /// Also done after a consistent attempt: a device is in sysfs a moment before its event is counted,
 /// and only an answer tells a device being born from one that the family does not manage.
 Result<void> SnapshotTaker::AskForMissingDevices() {
-  if (!root_->Live() || !now_.abi) return {};
+  // All rows are of devices on the bus, each of another one.
+  if (!now_.abi || now_.vdpa_devices.size() == now_.bus_devices.size()) return {};
   std::set<std::string> listed;
   for (const VdpaDevice& device : now_.vdpa_devices) listed.insert(device.name);
   std::vector<BusDevice> present;
   present.reserve(now_.bus_devices.size());
   for (BusDevice& device : now_.bus_devices) {
-    if (!listed.contains(device.name)) {
+    if (now_.abi && !listed.contains(device.name)) {
       const Result<void> asked =
           Ask([&] { return family_->ReadDevice(device.name, deadline_); }, now_.vdpa_devices);
       if (!asked && IsGone(asked.error())) continue;

@@ -1,9 +1,6 @@
 #include "vdpa_bus.h"
 
-#include <dirent.h>
-
 #include <algorithm>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -82,29 +79,17 @@ Result<bool> ReadDevice(const HostRoot& root, BusDevice& device) {
   return true;
 }
 
-/// Marks the char devices whose node is there, from one listing.
-Result<void> MarkNodes(const HostRoot& root, std::vector<BusDevice>& devices) {
-  if (std::ranges::none_of(devices, [](const BusDevice& d) { return d.char_device.has_value(); })) {
-    return {};
-  }
-  auto entries = OrEmpty(root.List("dev"));
-  if (!entries) return std::unexpected(entries.error());
-  std::set<std::string> nodes;
-  for (DirectoryEntry& entry : *entries) {
-    // A captured tree made without privileges holds plain files in place of nodes.
-    const bool node = !root.Live() || entry.type == DT_CHR || entry.type == DT_UNKNOWN;
-    if (node && IsVhostName(entry.name)) nodes.insert(std::move(entry.name));
-  }
-  for (BusDevice& device : devices) {
-    if (device.char_device)
-      device.char_device->node_exists = nodes.contains(device.char_device->name);
-  }
-  return {};
-}
-
 }  // namespace
 
 Result<bool> HasVdpaBus(const HostRoot& root) { return root.Exists(kBus); }
+
+Result<NodeState> ReadNodeState(const HostRoot& root, const CharDevice& char_device) {
+  const auto node = root.NodeNumber("dev/" + char_device.name);
+  if (!node && IsGone(node.error())) return NodeState::kMissing;
+  if (!node) return std::unexpected(node.error());
+  const DeviceNumber number{char_device.major, char_device.minor};
+  return !root.Live() || *node == number ? NodeState::kThere : NodeState::kMismatch;
+}
 
 Result<std::string> ReadVdpaDriver(const HostRoot& root, const std::string& vdpa_name) {
   const auto target = root.ReadLinkIfThere(std::string(kDevices) + "/" + vdpa_name + "/driver");
@@ -159,10 +144,13 @@ Result<std::optional<std::vector<BusDevice>>> ReadBusDevices(const HostRoot& roo
         if (device.char_device && device.driver.empty()) device.driver = kVhostDriver;
       }
     }
+    if (device.char_device) {
+      const Result<NodeState> node = ReadNodeState(root, *device.char_device);
+      if (!node) return std::unexpected(node.error());
+      device.char_device->node = *node;
+    }
     present.push_back(std::move(device));
   }
-  const Result<void> marked = MarkNodes(root, present);
-  if (!marked) return std::unexpected(marked.error());
   return present;
 }
 

@@ -39,7 +39,7 @@ TEST_CASE("a device is found by its place, with and without a hint") {
     CHECK(answer.state == State::kOk);
     CHECK(answer.vdpa_name == "vdpa0");
     CHECK(answer.driver == "vhost_vdpa");
-    CHECK(answer.char_device == CharDevice{"vhost-vdpa-0", 250, 0, true});
+    CHECK(answer.char_device == CharDevice{"vhost-vdpa-0", 250, 0, NodeState::kThere});
   }
 }
 
@@ -95,13 +95,13 @@ TEST_CASE("each way of having no char device has its own answer") {
          {std::optional<CharDeviceHint>(), std::optional(CharDeviceHint{"vdpa0", {250, 0}})}) {
       const auto answer = host.Resolve(kAtVf1, hint);
       CHECK(answer.state == State::kNodeMissing);
-      CHECK(answer.char_device == CharDevice{"vhost-vdpa-0", 250, 0, false});
+      CHECK(answer.char_device == CharDevice{"vhost-vdpa-0", 250, 0, NodeState::kMissing});
     }
   }
   SUBCASE("a node that is no such device, on a live root") {
     const auto answer = ResolveCharDevice(host.Live(), kAtVf1, std::nullopt).value();
     CHECK(answer.state == State::kNodeMismatch);
-    CHECK_FALSE(answer.char_device->node_exists);
+    CHECK(answer.char_device->node == NodeState::kMismatch);
   }
   SUBCASE("a node with another number, on a live root") {
     host.Remove("dev/vhost-vdpa-0");
@@ -161,12 +161,43 @@ TEST_CASE("a device below a driver's own auxiliary device belongs to the functio
   CHECK(host.Resolve(location, CharDeviceHint{"pds0", {250, 6}}).state == State::kOk);
 }
 
-TEST_CASE("of two devices at one place the one that was meant is chosen") {
+TEST_CASE("of two devices at one place the one that was meant is chosen, else none") {
   Host host;
   host.VdpaDevice(kVf1, "another");
   host.BindVhost(kVf1, "another", 8);
-  CHECK(host.Resolve(kAtVf1).vdpa_name == "another");
-  CHECK(host.Resolve(kAtVf1, CharDeviceHint{"vdpa0", {250, 99}}).vdpa_name == "vdpa0");
+  for (const auto& hint :
+       {std::optional<CharDeviceHint>(), std::optional(CharDeviceHint{"gone", {250, 0}})}) {
+    const auto answer = host.Resolve(kAtVf1, hint);
+    CHECK(answer.state == State::kAmbiguous);
+    CHECK(answer.vdpa_name == "another, vdpa0");
+    CHECK_FALSE(answer.char_device);
+  }
+  for (const std::uint32_t minor_number : {0U, 99U}) {
+    const auto answer = host.Resolve(kAtVf1, CharDeviceHint{"vdpa0", {250, minor_number}});
+    CHECK(answer.state == State::kOk);
+    CHECK(answer.vdpa_name == "vdpa0");
+  }
+}
+
+TEST_CASE("a device that is being bound has no char device yet") {
+  Host host;
+  host.Remove("sys/devices/" + kVf1 + "/vdpa0/vhost-vdpa-0");
+  host.Remove("sys/dev/char/250:0");
+  const auto answer = host.Resolve(kAtVf1);
+  CHECK(answer.state == State::kNoCharDevice);
+  CHECK(answer.vdpa_name == "vdpa0");
+  CHECK(answer.driver == "vhost_vdpa");
+  CHECK_FALSE(answer.char_device);
+}
+
+TEST_CASE("a device on an SF is also found by its own name") {
+  Host host;
+  const std::string sf = kPf + "/mlx5_core.sf.4";
+  host.VdpaDevice(sf, "sfdev");
+  host.BindVhost(sf, "sfdev", 5);
+  CHECK(host.Resolve({Kind::kSoftware, "sfdev"}).char_device->minor == 5);
+  CHECK(host.Resolve({Kind::kSoftware, "sfdev"}, CharDeviceHint{"sfdev", {250, 5}}).state ==
+        State::kOk);
 }
 
 TEST_CASE("names that could climb out of a directory are refused") {

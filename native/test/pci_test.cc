@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <chrono>
 #include <map>
 
 #include "support/sysfs_tree.h"
@@ -13,12 +15,14 @@ using vdpa::test::SysfsTree;
 
 namespace {
 
+Deadline Later() { return std::chrono::steady_clock::now() + std::chrono::seconds(30); }
+
 const std::string kParent = "pci0000:10/0000:10:00.0";
 
 std::map<std::string, PciFunction> Read(const HostRoot& root,
                                         std::vector<std::string> carriers = {}) {
   std::map<std::string, PciFunction> rows;
-  auto read = ReadPciFunctions(root, carriers);
+  auto read = ReadPciFunctions(root, carriers, Later());
   for (PciFunction& row : read.value()) {
     rows.emplace(row.address, std::move(row));
   }
@@ -74,7 +78,7 @@ TEST_CASE("functions come in order of address") {
   SysfsTree tree;
   tree.PhysicalFunction({.parent = "pci10000:e0", .address = "10000:e1:00.0", .num_vfs = 2});
   tree.PhysicalFunction({.parent = "pciffff:00", .address = "ffff:01:00.0", .num_vfs = 12});
-  const auto rows = ReadPciFunctions(tree.Live(), {}).value();
+  const auto rows = ReadPciFunctions(tree.Live(), {}, Later()).value();
   REQUIRE(rows.size() == 16);
   CHECK(rows[1].address == "ffff:01:00.1");
   CHECK(rows[12].address == "ffff:01:01.4");
@@ -142,8 +146,9 @@ TEST_CASE("what is on its way out is skipped") {
   }
   SUBCASE("a later VF, whose directory is gone") {
     tree.Remove(devices + "0000:11:00.3");
-    CHECK_FALSE(Read(tree.Live()).contains("0000:11:00.3"));
-    CHECK(Read(tree.Captured()).size() == 4);
+    const auto rows = Read(tree.Captured());
+    CHECK_FALSE(rows.contains("0000:11:00.3"));
+    CHECK(rows.size() == 4);
   }
   SUBCASE("the last VFs, whose links are gone") {
     for (const char* n : {"3", "4"}) {
@@ -166,6 +171,53 @@ TEST_CASE("what is on its way out is skipped") {
   }
 }
 
+TEST_CASE("what takes the device lock is never read for the inventory") {
+  SysfsTree tree;
+  tree.PhysicalFunction({.num_vfs = 2});
+  tree.Function("pci0000:00", "0000:00:05.0", "1AF4:1041", "vp-vdpa");
+  // Directories in their place: whoever reads them fails.
+  const std::vector<std::string> functions = {"pci0000:00/0000:00:05.0", kParent + "/0000:11:00.0",
+                                              kParent + "/0000:11:00.1", kParent + "/0000:11:00.2"};
+  for (const std::string& function : functions) {
+    for (const char* name : {"driver_override", "sriov_numvfs"}) {
+      tree.Remove("sys/devices/" + function + "/" + name);
+      tree.Directory("sys/devices/" + function + "/" + name);
+    }
+  }
+  CHECK(Read(tree.Live(), {"0000:00:05.0"}).size() == 4);
+  CHECK(ReadDriverOverride(tree.Live(), "0000:11:00.1").error().errno_value == EISDIR);
+}
+
+TEST_CASE("the number of VFs is that of the links") {
+  SysfsTree tree;
+  tree.PhysicalFunction({.num_vfs = 4});
+  const std::string pf = "sys/devices/" + kParent + "/0000:11:00.0/";
+  tree.Link(pf + "virtfnX", "../0000:11:00.1");
+  tree.Link(pf + "virtfn70000", "../0000:11:00.1");
+  SUBCASE("all") { CHECK(Read(tree.Live()).at("0000:11:00.0").sriov->num_vfs == 4); }
+  SUBCASE("the first two are on their way out") {
+    tree.Remove(pf + "virtfn0");
+    tree.Remove(pf + "virtfn1");
+    const auto rows = Read(tree.Live());
+    CHECK(rows.size() == 3);
+    CHECK(rows.at("0000:11:00.0").sriov->num_vfs == 2);
+    CHECK(rows.at("0000:11:00.3").vf_index == 2);
+    CHECK(rows.at("0000:11:00.4").vf_index == 3);
+  }
+  SUBCASE("more than the bus has functions") {
+    for (int n = 4; n < 100; ++n) tree.Link(pf + "virtfn" + std::to_string(n), "../0000:11:00.1");
+    CHECK(Read(tree.Captured()).at("0000:11:00.0").sriov->num_vfs == 5);
+  }
+}
+
+TEST_CASE("the deadline ends the reading between two functions") {
+  SysfsTree tree;
+  tree.PhysicalFunction({.num_vfs = 4});
+  const Deadline over = std::chrono::steady_clock::now();
+  CHECK(ReadPciFunctions(tree.Captured(), {}, over).error().fault == Fault::kTimeout);
+  CHECK(ReadPciFunctions(tree.Captured(), {}, Later())->size() == 5);
+}
+
 TEST_CASE("a driver override is what an administrator wrote, or unset") {
   SysfsTree tree;
   tree.PhysicalFunction({.num_vfs = 4});
@@ -174,11 +226,14 @@ TEST_CASE("a driver override is what an administrator wrote, or unset") {
   tree.File(devices + "0000:11:00.2/driver_override", "(null)\n");
   tree.File(devices + "0000:11:00.3/driver_override", "\n");
   tree.Remove(devices + "0000:11:00.4/driver_override");
-  const auto rows = Read(tree.Captured());
-  CHECK(rows.at("0000:11:00.1").driver_override == "vfio-pci");
-  CHECK_FALSE(rows.at("0000:11:00.2").driver_override);
-  CHECK_FALSE(rows.at("0000:11:00.3").driver_override);
-  CHECK_FALSE(rows.at("0000:11:00.4").driver_override);
+  const HostRoot root = tree.Captured();
+  CHECK(ReadDriverOverride(root, "0000:11:00.1").value() == "vfio-pci");
+  for (const char* unset : {"0000:11:00.2", "0000:11:00.3", "0000:11:00.4"}) {
+    CAPTURE(unset);
+    CHECK_FALSE(ReadDriverOverride(root, unset).value());
+  }
+  CHECK(ReadDriverOverride(root, "0000:99:00.1").error().fault == Fault::kGone);
+  CHECK(ReadDriverOverride(root, "../../x").error().fault == Fault::kMalformed);
 }
 
 TEST_CASE("drivers are told apart, and learnt from one listing each") {
@@ -240,7 +295,6 @@ TEST_CASE("text that no kernel writes is an error, not a guess") {
   const std::string devices = "sys/devices/" + kParent + "/";
   SUBCASE("uevent") { tree.File(devices + "0000:11:00.1/uevent", "garbage"); }
   SUBCASE("total") { tree.File(devices + "0000:11:00.0/sriov_totalvfs", "many\n"); }
-  SUBCASE("number of VFs") { tree.File(devices + "0000:11:00.0/sriov_numvfs", "4000000000\n"); }
   SUBCASE("revision") { tree.File(devices + "0000:11:00.0/revision", "0x100\n"); }
-  CHECK(ReadPciFunctions(tree.Captured(), {}).error().fault == Fault::kMalformed);
+  CHECK(ReadPciFunctions(tree.Captured(), {}, Later()).error().fault == Fault::kMalformed);
 }

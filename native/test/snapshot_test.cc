@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <chrono>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "core/replay_channel.h"
@@ -47,9 +48,9 @@ struct Host {
     std::erase_if(kernel.devices, [&](const VdpaDevice& device) { return device.name == name; });
     Event();
   }
-  Result<Snapshot> Try() {
+  Result<Snapshot> Try(Deadline deadline = Later()) {
     VdpaFamily family(kernel.Factory());
-    return TakeSnapshot(tree.Live(), family, links, Later(), options);
+    return TakeSnapshot(tree.Live(), family, links, deadline, options);
   }
   Snapshot Take() { return Try().value(); }
 };
@@ -310,9 +311,191 @@ TEST_CASE("what is not the host's change is an error") {
   }
   SUBCASE("sysfs") {
     host.tree.PhysicalFunction({.num_vfs = 1});
-    host.tree.File("sys/bus/pci/devices/0000:11:00.0/sriov_numvfs", "x");
+    host.tree.File("sys/bus/pci/devices/0000:11:00.0/sriov_totalvfs", "x");
     CHECK(host.Try().error().fault == Fault::kMalformed);
   }
+}
+
+TEST_CASE("no attempt is begun that the time does not suffice for") {
+  Host host;
+  host.Add("a");
+  host.options.after_step = [&](SnapshotStep step) {
+    host.Event();
+    if (step == SnapshotStep::kPciFunctions) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    }
+  };
+  const auto now = std::chrono::steady_clock::now();
+  const Snapshot snapshot = host.Try(now + std::chrono::milliseconds(500)).value();
+  CHECK(snapshot.attempts == 1);
+  CHECK_FALSE(snapshot.consistent);
+  CHECK(Names(snapshot) == Strings{"a"});
+}
+
+TEST_CASE("when time runs out in a further attempt the reading before it is the answer") {
+  Host host;
+  host.Add("a");
+  host.tree.VdpaDevice("", "eni");
+  host.kernel.unmanaged.insert("eni");
+  const std::uint64_t seqnum = host.seqnum;
+  int reads = 0;
+  std::uint64_t slow = 2;
+  host.links = [&](Deadline) -> Result<LinkDump> {
+    ++reads;
+    host.Add("later" + std::to_string(reads));
+    if (static_cast<std::uint64_t>(reads) == slow) {
+      return std::unexpected(Error{Fault::kTimeout, "GETLINK"});
+    }
+    LinkDump dump;
+    dump.links = {{.name = "p0", .ifindex = 2, .parent_bus = "pci", .parent_name = "0000:11:00.0"}};
+    return dump;
+  };
+  SUBCASE("second") {
+    const Snapshot snapshot = host.Take();
+    CHECK_FALSE(snapshot.consistent);
+    CHECK(snapshot.attempts == 2);
+    CHECK(snapshot.uevent_seqnum == seqnum);
+    CHECK(Names(snapshot) == Strings{"a"});
+    CHECK(BusNames(snapshot) == Strings{"a", "eni"});
+    CHECK(snapshot.netdevs.size() == 1);
+  }
+  SUBCASE("first") {
+    slow = 1;
+    CHECK(host.Try().error().fault == Fault::kTimeout);
+  }
+  SUBCASE("second, after one that lost answers") {
+    host.kernel.rows_per_receive = 1;
+    host.kernel.lost_dumps = 1;
+    CHECK(host.Try().error().fault == Fault::kTimeout);
+  }
+}
+
+TEST_CASE("a refusal says that a device is not managed, anything else is an error") {
+  Host host;
+  host.Add("a");
+  host.tree.VdpaDevice("", "eni");
+  SUBCASE("EOPNOTSUPP") {
+    host.kernel.refused = {{"eni", EOPNOTSUPP}};
+    const Snapshot snapshot = host.Take();
+    CHECK(Names(snapshot) == Strings{"a"});
+    CHECK(BusNames(snapshot) == Strings{"a", "eni"});
+  }
+  SUBCASE("EPERM") {
+    host.kernel.refused = {{"eni", EPERM}};
+    CHECK(host.Try().error().errno_value == EPERM);
+  }
+}
+
+TEST_CASE("a family that goes while devices are asked for is none") {
+  Host host;
+  host.Add("a");
+  host.tree.VdpaDevice("", "b");
+  host.tree.VdpaDevice("", "c");
+  host.options.after_step = [&](SnapshotStep step) {
+    if (step == SnapshotStep::kPciFunctions) host.kernel.has_family = false;
+  };
+  const Snapshot snapshot = host.Take();
+  CHECK_FALSE(snapshot.abi);
+  CHECK(snapshot.vdpa_devices.empty());
+  CHECK(snapshot.mgmt_devices.empty());
+  CHECK(BusNames(snapshot) == Strings{"a", "b", "c"});
+  CHECK(host.kernel.family_lookups == 2);
+}
+
+TEST_CASE("a family that is missing is looked for once, however often the host is read") {
+  Host host;
+  host.Add("a");
+  host.kernel.has_family = false;
+  host.options.after_step = [&](SnapshotStep step) {
+    if (step == SnapshotStep::kPciFunctions) host.Add("n" + std::to_string(host.seqnum));
+  };
+  const Snapshot snapshot = host.Take();
+  CHECK(snapshot.attempts == 3);
+  CHECK(host.kernel.family_lookups == 1);
+}
+
+TEST_CASE("interfaces that one attempt lost are those of the attempt before") {
+  Host host;
+  host.options.max_attempts = 2;
+  int reads = 0;
+  host.links = [&](Deadline) -> Result<LinkDump> {
+    host.Event();
+    if (++reads == 2) return std::unexpected(Error{Fault::kLost, "GETLINK"});
+    LinkDump dump;
+    dump.links = {{.name = "p0", .ifindex = 2, .parent_bus = "pci", .parent_name = "0000:11:00.0"}};
+    return dump;
+  };
+  const Snapshot snapshot = host.Take();
+  CHECK(reads == 2);
+  CHECK_FALSE(snapshot.consistent);
+  CHECK(snapshot.netdevs.size() == 1);
+}
+
+TEST_CASE("a recording without links does not hide that answers were lost") {
+  Host host;
+  for (const char* name : {"a", "b", "c"}) host.Add(name);
+  host.kernel.lost_dumps = 1;
+  VdpaFamily family(host.kernel.Factory());
+  const LinkSource links = [](Deadline) -> Result<LinkDump> {
+    return std::unexpected(Error{Fault::kGone, "open netlink/link-dump.bin", ENOENT});
+  };
+  CHECK_FALSE(TakeSnapshot(host.tree.Captured(), family, links, Later())->consistent);
+}
+
+TEST_CASE("management devices are in order of bus and name, each with its PCI function") {
+  Host host;
+  host.tree.Function("pci0000:20", "0000:21:00.3", "1DD8:1003");
+  host.tree.Link("sys/bus/auxiliary/devices/pds_core.vDPA.1",
+                 "../../../devices/pci0000:20/0000:21:00.3/pds_core.vDPA.1");
+  host.kernel.mgmt_devices = {{"pci", "0000:11:00.2", 2},
+                              {"", "vdpasim_net", 2},
+                              {"pci", "0000:11:00.1", 2},
+                              {"auxiliary", "pds_core.vDPA.1", 2}};
+  const auto all = host.kernel.mgmt_devices;
+  int reading = 0;
+  SUBCASE("dumped") { CHECK(host.Take().pci_functions.size() == 1); }
+  SUBCASE("asked for") {
+    host.options.max_attempts = 2;
+    host.options.after_step = [&](SnapshotStep step) {
+      if (step == SnapshotStep::kBusDevices) ++reading;
+      if (step != SnapshotStep::kPciFunctions) return;
+      host.Event();
+      // The second dump tells of one, and all are there again when they are asked for.
+      host.kernel.mgmt_devices = all;
+    };
+    host.links = [&](Deadline) -> Result<LinkDump> {
+      if (reading == 1) host.kernel.mgmt_devices = {all[0]};
+      return LinkDump();
+    };
+  }
+  const Snapshot snapshot = host.Take();
+  Strings rows;
+  for (const MgmtDevice& device : snapshot.mgmt_devices) {
+    rows.push_back(device.bus + "/" + device.name + " " + device.pci_address);
+  }
+  CHECK(rows == Strings{"/vdpasim_net ", "auxiliary/pds_core.vDPA.1 0000:21:00.3",
+                        "pci/0000:11:00.1 0000:11:00.1", "pci/0000:11:00.2 0000:11:00.2"});
+}
+
+TEST_CASE("an odd file in a captured tree does not make the rest unreadable") {
+  SysfsTree tree;
+  tree.VdpaDevice("", "sim0");
+  tree.BindVhost("", "sim0", 1);
+  tree.PhysicalFunction({.num_vfs = 1, .iommu_group = 3});
+  tree.Remove("sys/devices/pci0000:10/0000:10:00.0/0000:11:00.0/iommu_group");
+  tree.File("sys/devices/pci0000:10/0000:10:00.0/0000:11:00.0/iommu_group", "3");
+  tree.File("sys/bus/vdpa/devices/README", "not a device");
+  tree.Link("sys/bus/vdpa/devices/loop", "loop");
+  tree.File("netlink", "not a directory");
+  const HostRoot root = tree.Captured();
+  VdpaFamily family([&root]() -> Result<std::unique_ptr<NetlinkChannel>> {
+    return std::make_unique<ReplayChannel>([&root](std::string_view path) {
+      return root.ReadBytes(std::string(path), std::size_t{1} << 20U);
+    });
+  });
+  const Snapshot snapshot = TakeSnapshot(root, family, {}, Later()).value();
+  CHECK(snapshot.pci_functions.size() == 2);
+  CHECK(std::ranges::count(BusNames(snapshot), "sim0") == 1);
 }
 
 TEST_CASE("a captured root is read once, from its own recording") {

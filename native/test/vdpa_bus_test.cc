@@ -53,25 +53,42 @@ TEST_CASE("devices of every kind are found with parent, driver and char device")
   tree.Remove("dev/vhost-vdpa-3");
   const auto rows = Read(tree.Captured());
   CHECK(rows.size() == 6);
-  CHECK(rows.at("vdpa0") ==
-        BusDevice{"vdpa0", kVf1, "vhost_vdpa", CharDevice{"vhost-vdpa-0", 250, 0, true}});
-  CHECK(rows.at("sim0") ==
-        BusDevice{"sim0", "", "vhost_vdpa", CharDevice{"vhost-vdpa-12", 250, 12, true}});
+  CHECK(rows.at("vdpa0") == BusDevice{"vdpa0", kVf1, "vhost_vdpa",
+                                      CharDevice{"vhost-vdpa-0", 250, 0, NodeState::kThere}});
+  CHECK(rows.at("sim0") == BusDevice{"sim0", "", "vhost_vdpa",
+                                     CharDevice{"vhost-vdpa-12", 250, 12, NodeState::kThere}});
   CHECK(rows.at("host") == BusDevice{"host", kVf2, "virtio_vdpa", std::nullopt});
   CHECK(rows.at("sfdev") == BusDevice{"sfdev", kSf, "", std::nullopt});
   CHECK(rows.at("d0") == BusDevice{"d0", "virtual/vduse/d0", "vhost_vdpa",
-                                   CharDevice{"vhost-vdpa-3", 250, 3, false}});
+                                   CharDevice{"vhost-vdpa-3", 250, 3, NodeState::kMissing}});
   CHECK(rows.at(longest).char_device->minor == 4);
 }
 
-TEST_CASE("on a live root only a character device is a node") {
+TEST_CASE("on a live root only a character device with the right number is the node") {
   SysfsTree tree;
   tree.VdpaDevice("", "sim0");
   tree.BindVhost("", "sim0", 1);
-  CHECK_FALSE(Read(tree.Live()).at("sim0").char_device->node_exists);
-  CHECK(Read(tree.Captured()).at("sim0").char_device->node_exists);
+  const auto node = [&](const HostRoot& root) { return Read(root).at("sim0").char_device->node; };
+  CHECK(node(tree.Live()) == NodeState::kMismatch);
+  CHECK(node(tree.Captured()) == NodeState::kThere);
+  tree.Remove("dev/vhost-vdpa-1");
+  tree.Link("dev/vhost-vdpa-1", "/dev/null");
+  CHECK(node(tree.Live()) == NodeState::kMismatch);
   tree.Remove("dev");
-  CHECK_FALSE(Read(tree.Captured()).at("sim0").char_device->node_exists);
+  CHECK(node(tree.Live()) == NodeState::kMissing);
+  CHECK(node(tree.Captured()) == NodeState::kMissing);
+}
+
+TEST_CASE("a node with the device's number is there") {
+  SysfsTree tree;
+  tree.VdpaDevice("", "sim0");
+  tree.BindVhost("", "sim0", 1);
+  // The numbers of /dev/null, since a test cannot make nodes.
+  tree.Remove("sys/dev");
+  tree.File("sys/devices/sim0/vhost-vdpa-1/dev", "1:3\n");
+  tree.Remove("dev/vhost-vdpa-1");
+  tree.Link("dev/vhost-vdpa-1", "/dev/null");
+  CHECK(Read(tree.Live()).at("sim0").char_device->node == NodeState::kThere);
 }
 
 TEST_CASE("a tree without sys/dev/char or proc/devices tells the same") {
@@ -147,13 +164,18 @@ TEST_CASE("carriers are the functions above devices, SFs and management devices"
             "../../../devices/pci0000:20/0000:21:00.3/pds_core.vDPA.1");
   Snapshot snapshot;
   snapshot.bus_devices = {{"c", kVf1}, {"sim0", ""}};
-  snapshot.mgmt_devices = {{"pci", "0000:30:00.1"},
-                           {"auxiliary", "pds_core.vDPA.1"},
-                           {"auxiliary", "gone.x.1"},
-                           {"", "vdpasim_net"}};
+  snapshot.mgmt_devices = {{"pci", "0000:30:00.1"},       {"auxiliary", "pds_core.vDPA.1"},
+                           {"auxiliary", "gone.x.1"},     {"auxiliary", "mlx5_core.sf.4"},
+                           {"auxiliary", "0000:21:00.3"}, {"", "vdpasim_net"}};
   snapshot.scalable_functions = {{"mlx5_core.sf.4", "0000:11:00.0"}};
-  CHECK(FindPciCarriers(tree.Live(), snapshot).value() ==
-        std::vector<std::string>{"0000:11:00.1", "0000:11:00.0", "0000:30:00.1", "0000:21:00.3"});
+  REQUIRE(PlaceMgmtDevices(tree.Live(), snapshot));
+  std::vector<std::string> places;
+  for (const MgmtDevice& device : snapshot.mgmt_devices) places.push_back(device.pci_address);
+  CHECK(places ==
+        std::vector<std::string>{"0000:30:00.1", "0000:21:00.3", "", "0000:11:00.0", "", ""});
+  CHECK(FindPciCarriers(snapshot) == std::vector<std::string>{"0000:11:00.1", "0000:11:00.0",
+                                                              "0000:30:00.1", "0000:21:00.3",
+                                                              "0000:11:00.0"});
 }
 
 TEST_CASE("interfaces belong to the nearest PCI function") {

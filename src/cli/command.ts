@@ -17,7 +17,10 @@ export type CommandOptions = Readonly<Record<string, CommandOption>>;
 export type OptionValue = string | boolean | readonly (string | boolean)[] | undefined;
 
 /** What reading commands need of a host. */
-export type HostReader = Pick<VdpaHost, 'inventory' | 'deviceConfig' | 'preflight' | 'close'>;
+export type HostReader = Pick<
+  VdpaHost,
+  'inventory' | 'deviceConfig' | 'driverOverride' | 'preflight' | 'close'
+>;
 
 /** What a command prints: one of the two, whichever was asked for. */
 interface CommandResult {

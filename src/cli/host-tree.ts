@@ -1,7 +1,9 @@
+import { softwareParentKind } from '../host/vdpa-parent.js';
 import type {
   Inventory,
   PciFunction,
   PhysicalFunction,
+  SoftwareParentKind,
   VdpaDevice,
   VirtualFunction,
 } from '../index.js';
@@ -51,10 +53,8 @@ export interface SfBranch {
   readonly devices: readonly VdpaDevice[];
 }
 
-export type SoftwareKind = 'simulator' | 'vduse' | 'other';
-
 export interface SoftwareBranch {
-  readonly kind: SoftwareKind;
+  readonly kind: SoftwareParentKind;
   /** Handle of the management device; null for devices that none made. */
   readonly managementDevice: string | null;
   readonly devices: readonly VdpaDevice[];
@@ -70,7 +70,11 @@ export function hostTree({ pfs, vfs, others, devices, managementDevices }: Inven
 
   for (const { bus, handle, pciAddress, sfNumber } of managementDevices) {
     if (bus === null) {
-      software.set(handle, { kind: kindOfHandle(handle), managementDevice: handle, devices: [] });
+      software.set(handle, {
+        kind: softwareParentKind(handle),
+        managementDevice: handle,
+        devices: [],
+      });
     } else if (sfNumber !== null && pciAddress !== null && pfAddresses.has(pciAddress)) {
       // A scalable function that could carry a device has its place, with or without one.
       at(
@@ -140,10 +144,6 @@ function sfBranches(bySf: Map<number | null, VdpaDevice[]> | undefined): SfBranc
   return [...(bySf ?? [])]
     .map(([sfNumber, devices]) => ({ sfNumber, devices }))
     .sort((a, b) => rank(a.sfNumber) - rank(b.sfNumber));
-}
-
-function kindOfHandle(handle: string): SoftwareKind {
-  return handle.startsWith('vdpasim') ? 'simulator' : handle === 'vduse' ? 'vduse' : 'other';
 }
 
 /** Unknown comes last; the cap keeps the difference of two unknowns a number. */

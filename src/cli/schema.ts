@@ -72,7 +72,6 @@ const functionShape = {
   pciClass: hexId,
   revision: count.nullable(),
   driver: z.string().nullable(),
-  driverOverride: z.string().nullable(),
   numaNode: count.nullable(),
   iommuGroup: count.nullable(),
   netdevs: z.array(netdev),
@@ -126,12 +125,21 @@ const error = z
     message: z.string(),
     errno: z.string().optional(),
     extack: z.string().optional().meta({ description: "the kernel's own words" }),
+    attributeOffset: count
+      .optional()
+      .meta({ description: 'where in the request the attribute stands that was refused' }),
     step: z.string().optional(),
     retry: z.enum(['never', 'later', 'after-fix']),
     outcome: z.enum(['unchanged', 'undone', 'partial', 'unknown']),
     leftovers: strings.optional(),
   })
   .meta({ id: 'Error' });
+
+/** What `show` asks of each function by itself. */
+const overrideShape = {
+  driverOverride: z.string().nullable(),
+  driverOverrideError: error.nullable(),
+};
 
 const netConfig = z.strictObject({
   mac: z.string().nullable(),
@@ -222,7 +230,11 @@ export const documentSchemas = {
       }),
     ),
     functions: z.array(
-      z.discriminatedUnion('type', [physicalFunction, virtualFunction, otherFunction]),
+      z.discriminatedUnion('type', [
+        physicalFunction.extend(overrideShape),
+        virtualFunction.extend(overrideShape),
+        otherFunction.extend(overrideShape),
+      ]),
     ),
     managementDevices: z.array(managementDevice),
   }),

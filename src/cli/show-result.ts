@@ -12,15 +12,17 @@ export interface Matches {
   readonly managementDevices: readonly ManagementDevice[];
 }
 
-/** A device's configuration, or why there is none. */
-export type ConfigAnswer =
-  | { readonly config: DeviceConfig; readonly error: null }
-  | { readonly config: null; readonly error: VdpaError };
+/** What was asked of one thing, or why there is no answer. */
+export type Answer<T> =
+  | { readonly value: T; readonly error: null }
+  | { readonly value: null; readonly error: VdpaError };
 
 export interface ShowResult extends Matches {
   readonly query: string;
   /** By device name. */
-  readonly configs: ReadonlyMap<string, ConfigAnswer>;
+  readonly configs: ReadonlyMap<string, Answer<DeviceConfig>>;
+  /** By PCI address: the driver that the function is reserved for, if any. */
+  readonly overrides: ReadonlyMap<string, Answer<string | null>>;
 }
 
 /**

@@ -18,6 +18,8 @@ const maxStuck = 4;
  */
 export class Connection implements AsyncDisposable {
   readonly native: NativeHost;
+  /** False for a captured tree. */
+  readonly live: boolean;
   readonly #timeoutMs: number;
   #tail: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
@@ -26,6 +28,7 @@ export class Connection implements AsyncDisposable {
   /** @throws {VdpaError} `ADDON_MISSING`, `ROOT_INVALID` */
   constructor(root: string, timeoutMs: number) {
     this.native = openNativeHost(root);
+    this.live = root === '/';
     this.#timeoutMs = timeoutMs;
   }
 
@@ -79,10 +82,19 @@ export class Connection implements AsyncDisposable {
 
   async #watch<T>(step: string, answer: Promise<T>): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
+    let settled = false;
+    const noted = (): void => {
+      settled = true;
+    };
+    answer.then(noted, noted);
     const stuck = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
-        this.#abandon(answer);
-        reject(this.#timeout(step, `after ${this.#timeoutMs} ms`));
+        // When it was this process that was held up, the answer is waiting: timers come before it.
+        setImmediate(() => {
+          if (settled) return;
+          this.#abandon(answer);
+          reject(this.#timeout(step, `after ${this.#timeoutMs} ms`));
+        });
       }, this.#timeoutMs + graceMs);
     });
     try {
@@ -101,13 +113,15 @@ export class Connection implements AsyncDisposable {
     this.native.abandon();
   }
 
+  /** Nothing that goes through here changes the host, so nothing has been changed. */
   #timeout(step: string, detail: string): VdpaError {
-    return new VdpaError(
-      'KERNEL_TIMEOUT',
-      `${step}: no answer from the kernel ${detail}; another vDPA command of this host may be ` +
-        'holding its lock (a delete of a device in use does)',
-      { step, retry: 'later', outcome: 'unknown' },
-    );
+    const why = this.live
+      ? 'the kernel or a driver is holding a lock (creating and deleting devices or VFs does)'
+      : 'the captured tree is too large, or its file system does not answer';
+    return new VdpaError('KERNEL_TIMEOUT', `${step}: no answer ${detail}: ${why}`, {
+      step,
+      retry: 'later',
+    });
   }
 }
 

@@ -1,4 +1,5 @@
 import type { DeviceConfigRow } from '../rows.js';
+import type { VdpaName } from './device-id.js';
 import { type DeviceClass, deviceClass, featureNames } from './features.js';
 
 /** What a virtio-net device presents to its guest. A value the device does not offer is null. */
@@ -41,9 +42,9 @@ export interface BlockConfig {
 
 /** The configuration space of one device, as DEV_CONFIG_GET shows it. */
 export interface DeviceConfig {
-  readonly name: string;
+  readonly name: VdpaName;
   readonly class: DeviceClass;
-  /** Null before Linux 6.2. */
+  /** Null before Linux 6.1. */
   readonly features: bigint | null;
   readonly featureNames: readonly string[];
   /** Null until a driver has set FEATURES_OK: a hint that something uses the device. */
@@ -61,7 +62,7 @@ const announce = 2;
 export function deviceConfig(row: DeviceConfigRow): DeviceConfig {
   const kind = deviceClass(row.deviceId);
   return {
-    name: row.name,
+    name: row.name as VdpaName,
     class: kind,
     features: row.deviceFeatures,
     featureNames: featureNames(row.deviceFeatures ?? 0n, kind),

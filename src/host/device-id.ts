@@ -21,9 +21,9 @@ export type DeviceId = string & { readonly [brand]: 'DeviceId' };
 export type VdpaName = string & { readonly [brand]: 'VdpaName' };
 
 export type DeviceIdParts =
-  | { readonly kind: 'pci'; readonly pciAddress: string }
-  | { readonly kind: 'sf'; readonly pfAddress: string; readonly sfNumber: number }
-  | { readonly kind: 'vdpa'; readonly name: string };
+  | { readonly kind: 'pci'; readonly pciAddress: PciAddress }
+  | { readonly kind: 'sf'; readonly pfAddress: PciAddress; readonly sfNumber: number }
+  | { readonly kind: 'vdpa'; readonly name: VdpaName };
 
 export function pciDeviceId(address: PciAddress): DeviceId {
   return `pci/${address}` as DeviceId;
@@ -50,11 +50,20 @@ export function parseDeviceId(text: string): DeviceIdParts {
       return { kind: 'sf', pfAddress: address, sfNumber: Number(sf) };
     }
   }
-  const name = /^vdpa\/([^/\0]+)$/.exec(text)?.[1];
-  if (name !== undefined && name !== '.' && name !== '..') {
-    if (Buffer.byteLength(name) <= maxNameBytes) return { kind: 'vdpa', name };
-  }
+  const name = text.startsWith('vdpa/') ? text.slice('vdpa/'.length) : '';
+  if (isVdpaName(name)) return { kind: 'vdpa', name };
   throw new TypeError(
     `${JSON.stringify(text)} is no device id: expected pci/0000:65:00.2, pci/0000:65:00.0/sf/88 or vdpa/NAME`,
+  );
+}
+
+/** Whether a vDPA device can have this name: that of a directory in sysfs, 255 bytes at most. */
+export function isVdpaName(text: unknown): text is VdpaName {
+  return (
+    typeof text === 'string' &&
+    /^[^/\0]+$/.test(text) &&
+    text !== '.' &&
+    text !== '..' &&
+    Buffer.byteLength(text) <= maxNameBytes
   );
 }

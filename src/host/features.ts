@@ -43,7 +43,7 @@ const net: Readonly<Record<number, string>> = {
   21: 'GUEST_ANNOUNCE',
   22: 'MQ',
   23: 'CTRL_MAC_ADDR',
-  51: 'DEVICE_STATS',
+  50: 'DEVICE_STATS',
   52: 'VQ_NOTF_COAL',
   53: 'NOTF_COAL',
   54: 'GUEST_USO4',

@@ -27,10 +27,12 @@ export interface Inventory extends PciFunctions {
 export function inventoryOf(snapshot: SnapshotRow): Inventory {
   const functions = pciFunctions(snapshot.pciFunctions, snapshot.netdevs);
   const scalableFunctions = new Map(snapshot.scalableFunctions.map((row) => [row.name, row]));
-  const devices = vdpaDevices(snapshot.vdpaDevices, snapshot.busDevices, {
+  const parents = {
     functions: new Map(snapshot.pciFunctions.map((row) => [row.address, row])),
     scalableFunctions,
-  });
+  };
+  const { vdpaDevices: family, busDevices, consistent } = snapshot;
+  const devices = vdpaDevices(family, busDevices, parents, consistent);
   return {
     ...functions,
     managementDevices: managementDevices(snapshot.managementDevices, scalableFunctions),
@@ -39,7 +41,7 @@ export function inventoryOf(snapshot: SnapshotRow): Inventory {
       snapshot.abi === null
         ? null
         : { maxAttribute: snapshot.abi.maxAttribute, commands: commandsOf(snapshot.abi.commands) },
-    consistent: snapshot.consistent,
+    consistent,
   };
 }
 

@@ -48,12 +48,11 @@ export function managementDevices(
       named.set(key, shared);
     }
     const sf = scalableFunctions.get(row.name);
-    const address = sf?.pfAddress ?? row.name;
     return {
       handle: managementHandle(row.bus, row.name),
       bus: row.bus === '' ? null : row.bus,
       name: row.name,
-      pciAddress: isPciAddress(address) ? address : null,
+      pciAddress: isPciAddress(row.pciAddress) ? row.pciAddress : null,
       sfNumber: sf?.sfNumber ?? null,
       classes: shared.classes,
       maxVqs: row.maxVqs,

@@ -22,15 +22,24 @@ export function netdev(row: NetdevRow): Netdev {
   };
 }
 
+/** What a port of a PF's switch represents. */
+export interface RepresentedPort {
+  /** Null when the driver does not name the PF: old drivers write only the VF's number. */
+  readonly pfNumber: number | null;
+  /** Null for a scalable function, or a VF of another controller (a SmartNIC's view of its host). */
+  readonly vfIndex: number | null;
+}
+
 /**
- * Which VF of which PF a port represents, or null for any other port. A port of another controller
- * (`c1pf0vf3`, a SmartNIC's view of its host) represents no VF of this machine. Old drivers write
- * only the VF's number.
+ * What the interface represents; null for an interface of its own, such as the uplink `p0`. Outside
+ * of a switch (`physSwitchId` null) nothing is represented, whatever a port is called.
  */
-export function representedVf(
-  physPortName: string,
-): { readonly pfNumber: number | null; readonly vfIndex: number } | null {
-  const full = /^pf(\d+)vf(\d+)$/.exec(physPortName);
-  if (full) return { pfNumber: Number(full[1]), vfIndex: Number(full[2]) };
+export function representedPort({ physSwitchId, physPortName }: Netdev): RepresentedPort | null {
+  if (physSwitchId === null || physPortName === null) return null;
+  const [, controller, pf, kind, index] = /^(c\d+)?pf(\d+)(vf|sf)(\d+)$/.exec(physPortName) ?? [];
+  if (pf !== undefined) {
+    const ownVf = controller === undefined && kind === 'vf';
+    return { pfNumber: Number(pf), vfIndex: ownVf ? Number(index) : null };
+  }
   return /^\d+$/.test(physPortName) ? { pfNumber: null, vfIndex: Number(physPortName) } : null;
 }

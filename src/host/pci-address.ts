@@ -6,8 +6,8 @@ export type PciAddress = string & { readonly [brand]: 'PciAddress' };
 const form = /^(?:[0-9a-f]{4}|[1-9a-f][0-9a-f]{4,7}):[0-9a-f]{2}:[01][0-9a-f]\.[0-7]$/;
 
 /** Whether the text is a PCI address in the kernel's own spelling: lower case, with its domain. */
-export function isPciAddress(text: string): text is PciAddress {
-  return form.test(text);
+export function isPciAddress(text: unknown): text is PciAddress {
+  return typeof text === 'string' && form.test(text);
 }
 
 /** The function number: 2 of `0000:65:00.2`. */

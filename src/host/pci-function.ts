@@ -1,5 +1,5 @@
 import type { NetdevRow, PciFunctionRow } from '../rows.js';
-import { type Netdev, netdev, representedVf } from './netdev.js';
+import { type Netdev, netdev, representedPort } from './netdev.js';
 import { type PciAddress, pciFunctionNumber } from './pci-address.js';
 
 /** What every PCI function of the inventory tells of itself. Ids are lower-case hexadecimal. */
@@ -14,7 +14,6 @@ export interface PciFunction {
   readonly revision: number | null;
   /** Bound driver, null when unbound. */
   readonly driver: string | null;
-  readonly driverOverride: string | null;
   /** Null when the machine does not say (the kernel's -1). */
   readonly numaNode: number | null;
   readonly iommuGroup: number | null;
@@ -98,10 +97,11 @@ function sortPorts(pf: PciFunctionRow, interfaces: readonly Netdev[] = []): Port
   const own: Netdev[] = [];
   const representors = new Map<number, Netdev>();
   for (const candidate of interfaces) {
-    const vf = candidate.physPortName === null ? null : representedVf(candidate.physPortName);
-    if (vf === null) own.push(candidate);
-    else if (vf.pfNumber === null || vf.pfNumber === pfNumber)
-      representors.set(vf.vfIndex, candidate);
+    const port = representedPort(candidate);
+    if (port === null) own.push(candidate);
+    else if (port.vfIndex !== null && (port.pfNumber ?? pfNumber) === pfNumber) {
+      representors.set(port.vfIndex, candidate);
+    }
   }
   return { own, representors };
 }
@@ -121,7 +121,6 @@ function pciFunction(row: PciFunctionRow, ids: Ids, netdevs: readonly Netdev[]):
     pciClass: ids.pciClass,
     revision: row.revision,
     driver: row.driver === '' ? null : row.driver,
-    driverOverride: row.driverOverride,
     numaNode: row.numaNode,
     iommuGroup: row.iommuGroup,
     netdevs,

@@ -39,12 +39,16 @@ export async function preflight(
   // Files included, it is one call: the host stays open until the last of them has been read.
   return await connection.call(
     'preflight',
-    async (native, ms) => findings(inventoryOf(await native.snapshot(ms)), native),
+    async (native, ms) => findings(inventoryOf(await native.snapshot(ms)), native, connection.live),
     options,
   );
 }
 
-function findings({ abi, devices }: Inventory, native: NativeHost): readonly Finding[] {
+function findings(
+  { abi, devices }: Inventory,
+  native: NativeHost,
+  live: boolean,
+): readonly Finding[] {
   const hasBus = native.exists('sys/bus/vdpa');
   const hasVhost = native.exists('sys/bus/vdpa/drivers/vhost_vdpa');
   return [
@@ -64,12 +68,19 @@ function findings({ abi, devices }: Inventory, native: NativeHost): readonly Fin
       hasVhost && native.exists('sys/bus/vdpa/drivers/virtio_vdpa'),
       native.readText('sys/bus/vdpa/drivers_autoprobe'),
     ),
-    privilege(native.readText('proc/self/status')),
-    nodes(devices.filter(({ reasons }) => reasons.includes('no-node')).map(({ name }) => name)),
+    // A captured host says nothing of this process, and needs no privilege.
+    ...(live
+      ? [privilege(native.readText('proc/self/status'), native.readText('proc/self/uid_map'))]
+      : []),
+    nodes(
+      devices
+        .filter(({ reasons }) => reasons.includes('no-node') || reasons.includes('node-mismatch'))
+        .map(({ name }) => name),
+    ),
     devices.length > 0
       ? ok(
           'devices',
-          `${devices.length} vDPA devices, ${devices.filter((d) => d.usable).length} usable`,
+          `${devices.length} vDPA device${devices.length === 1 ? '' : 's'}, ${devices.filter((d) => d.usable).length} usable`,
         )
       : warning('devices', 'no vDPA device exists', 'vdpa dev add name NAME mgmtdev MGMTDEV'),
   ];
@@ -132,18 +143,26 @@ function driverContest(both: boolean, autoprobe: string | null): Finding {
     : ok('driver-contest', 'the drivers do not compete for new devices');
 }
 
-function privilege(status: string | null): Finding {
+/**
+ * The family asks for the capability in the initial user namespace, whose map is the whole range.
+ * A kernel without user namespaces has no map.
+ */
+function privilege(status: string | null, uidMap: string | null): Finding {
   const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(status ?? '')?.[1];
   if (effective === undefined) {
     return warning('privilege', 'the privileges of this process are unknown', 'run as root');
   }
-  return (BigInt(`0x${effective}`) >> capNetAdmin) & 1n
-    ? ok('privilege', 'CAP_NET_ADMIN: may create and delete devices and read statistics')
-    : warning(
-        'privilege',
-        'without CAP_NET_ADMIN: listing works; statistics, create, delete and set are refused',
-        'run as root',
-      );
+  const initial = uidMap === null || /^\s*0\s+0\s+4294967295\s*$/.test(uidMap);
+  const capable = ((BigInt(`0x${effective}`) >> capNetAdmin) & 1n) === 1n;
+  if (capable && initial) {
+    return ok('privilege', 'CAP_NET_ADMIN: may create and delete devices and read statistics');
+  }
+  return warning(
+    'privilege',
+    `${capable ? 'CAP_NET_ADMIN only in a user namespace' : 'without CAP_NET_ADMIN'}: listing works; ` +
+      'statistics, create, delete and set are refused',
+    'run as root of the host',
+  );
 }
 
 function nodes(missing: readonly string[]): Finding {
@@ -151,7 +170,7 @@ function nodes(missing: readonly string[]): Finding {
     ? ok('char-device-nodes', 'every char device has its node')
     : problem(
         'char-device-nodes',
-        `no node below /dev for ${missing.join(', ')}`,
+        `no node below /dev, or a wrong one, for ${missing.join(', ')}`,
         'mount devtmpfs on /dev, or make the device visible in this container',
       );
 }

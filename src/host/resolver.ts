@@ -20,9 +20,12 @@ const states = [
   'not-bound',
   'node-missing',
   'node-mismatch',
+  'no-char-device',
+  'ambiguous',
 ] as const;
 
 interface Hint {
+  readonly parts: DeviceIdParts;
   readonly location: string;
   readonly name: string;
   readonly major: number;
@@ -44,11 +47,10 @@ export class Resolver {
   resolve(text: string): ResolvedCharDevice {
     this.#connection.assertOpen();
     const hint = this.#hints.get(text);
-    const parts = hint === undefined || text.includes('/sf/') ? parseDeviceId(text) : null;
-    const kind = parts?.kind ?? (text.startsWith('pci/') ? 'pci' : 'vdpa');
-    const location = parts === null ? (hint?.location ?? '') : this.#location(text, parts);
+    const parts = hint?.parts ?? parseDeviceId(text);
+    const location = this.#location(text, parts, hint);
     const row = this.#connection.native.resolve(
-      locationKinds[kind],
+      locationKinds[parts.kind],
       location,
       hint?.name ?? '',
       hint?.major ?? 0,
@@ -61,7 +63,7 @@ export class Resolver {
     }
     const { vdpaName: name, major, minor } = row;
     if (hint === undefined || hint.name !== name || hint.major !== major || hint.minor !== minor) {
-      this.#hints.set(text, { location, name, major, minor });
+      this.#hints.set(text, { parts, location, name, major, minor });
     }
     return {
       id: text as DeviceId,
@@ -70,14 +72,16 @@ export class Resolver {
     };
   }
 
-  #location(id: string, parts: DeviceIdParts): string {
+  /** Where the core is to look; of a scalable function its device on the auxiliary bus. */
+  #location(id: string, parts: DeviceIdParts, hint: Hint | undefined): string {
     if (parts.kind === 'pci') return parts.pciAddress;
     if (parts.kind === 'vdpa') return parts.name;
     const { native } = this.#connection;
+    const isNumbered = (name: string): boolean =>
+      native.readText(`sys/bus/auxiliary/devices/${name}/sfnum`) === String(parts.sfNumber);
+    if (hint !== undefined && isNumbered(hint.location)) return hint.location;
     for (const name of native.list(`sys/bus/pci/devices/${parts.pfAddress}`) ?? []) {
-      if (!/\.sf\.\d+$/.test(name)) continue;
-      const sfNumber = native.readText(`sys/bus/auxiliary/devices/${name}/sfnum`);
-      if (sfNumber === String(parts.sfNumber)) return name;
+      if (/\.sf\.\d+$/.test(name) && isNumbered(name)) return name;
     }
     throw new VdpaError('DEVICE_NOT_FOUND', `${id}: the PF has no such scalable function`, {
       retry: 'later',
@@ -100,7 +104,20 @@ function unresolved(
     case 'no-device':
       return new VdpaError(
         'DEVICE_NOT_FOUND',
-        `${id}: it carries no vDPA device: create one (vdpa dev add)`,
+        id.startsWith('vdpa/')
+          ? `${id}: no software device has that name`
+          : `${id}: it carries no vDPA device: create one (vdpa dev add)`,
+      );
+    case 'ambiguous':
+      return new VdpaError(
+        'DEVICE_AMBIGUOUS',
+        `${id}: several vDPA devices stand there (${name}), and the id does not say which: delete all but one`,
+      );
+    case 'no-char-device':
+      return new VdpaError(
+        'CHAR_DEVICE_MISSING',
+        `${id}: ${name} is just being bound to vhost_vdpa and has no char device yet: ask again`,
+        { retry: 'later' },
       );
     case 'not-bound':
       return new VdpaError(

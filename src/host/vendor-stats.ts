@@ -1,24 +1,30 @@
 import type { VendorStatsRow } from '../rows.js';
+import type { VdpaName } from './device-id.js';
 
 /** A driver's own counters of one virtqueue (DEV_VSTATS_GET). */
 export interface VendorStats {
-  readonly name: string;
+  readonly name: VdpaName;
   readonly queueIndex: number;
   readonly negotiatedFeatures: bigint | null;
-  /** By the driver's name for each, in its order: mlx5 counts received_desc and completed_desc. */
-  readonly counters: Readonly<Record<string, bigint>>;
+  /** In the driver's order and by its names: mlx5 counts received_desc and completed_desc. */
+  readonly counters: readonly VendorCounter[];
+}
+
+export interface VendorCounter {
+  readonly name: string;
+  readonly value: bigint;
 }
 
 export function vendorStats(row: VendorStatsRow): VendorStats {
-  const counters: [string, bigint][] = [];
+  const counters: VendorCounter[] = [];
   for (let i = 0; i + 1 < row.counters.length; i += 2) {
     const [name, value] = [row.counters[i], row.counters[i + 1]];
-    if (typeof name === 'string' && typeof value === 'bigint') counters.push([name, value]);
+    if (typeof name === 'string' && typeof value === 'bigint') counters.push({ name, value });
   }
   return {
-    name: row.name,
+    name: row.name as VdpaName,
     queueIndex: row.queueIndex,
     negotiatedFeatures: row.negotiatedFeatures,
-    counters: Object.fromEntries(counters),
+    counters,
   };
 }

@@ -68,7 +68,9 @@ describe('the native methods', () => {
     ['readText', [null]],
     ['readText', ['a\0']],
     ['exists', [undefined]],
-    ['readLink', [{ toString: () => 'sys' }]],
+    ['exists', [{ toString: () => 'sys' }]],
+    ['driverOverride', [null, 1000]],
+    ['driverOverride', ['0000:65:00.0']],
     ['list', [[]]],
   ])('%s refuses %o with a TypeError', async (method, args) => {
     const error = await outcome(() => host[method](...args));
@@ -148,7 +150,7 @@ describe('the native methods', () => {
       'resolve',
       'readText',
       'exists',
-      'readLink',
+      'driverOverride',
       'list',
       'abandon',
     ];

@@ -2,7 +2,13 @@ import { describe, expect, test } from 'vitest';
 import { VdpaHost } from '../../src/index.js';
 import { CapturedHost } from '../support/captured-host.js';
 import { withNativeHost } from './support/native.js';
-import { collectGarbage, descriptorsTo, eventually, threads } from './support/process.js';
+import {
+  collectGarbage,
+  descriptorsTo,
+  eventually,
+  threadNames,
+  threads,
+} from './support/process.js';
 
 function smallHost(): CapturedHost {
   const tree = new CapturedHost();
@@ -30,6 +36,17 @@ describe('closing a host', () => {
     expect(threads()).toBe(before);
     await host.close();
     expect(descriptorsTo(tree.root)).toEqual([]);
+  });
+
+  test('ends the thread, which has a name of its own', async () => {
+    using tree = smallHost();
+    const named = () => threadNames().filter((name) => name === 'vdpa-host').length;
+    const host = await VdpaHost.open({ root: tree.root });
+    const before = named();
+    await host.inventory();
+    expect(named()).toBe(before + 1);
+    await host.close();
+    await eventually(named, (count) => count <= before);
   });
 
   test('makes every later call fail with CLOSED', async () => {

@@ -88,11 +88,10 @@ describe('vendorStats', () => {
 
     lab.bind('vdpa0', 'virtio_vdpa');
 
-    const ours = await host.vendorStats('vdpa0', 1);
-    const theirs = lab.vdpaJson('dev', 'vstats', 'show', 'vdpa0', 'qidx', '1');
-    expect(Object.keys(ours.counters)).toEqual(['received_desc', 'completed_desc']);
-    expect(JSON.stringify(theirs)).toContain(`"received_desc":${ours.counters['received_desc']}`);
-    expect(JSON.stringify(theirs)).toContain(`"completed_desc":${ours.counters['completed_desc']}`);
+    const { counters } = await host.vendorStats('vdpa0', 1);
+    const theirs = JSON.stringify(lab.vdpaJson('dev', 'vstats', 'show', 'vdpa0', 'qidx', '1'));
+    expect(counters.map(({ name }) => name)).toEqual(['received_desc', 'completed_desc']);
+    for (const { name, value } of counters) expect(theirs).toContain(`"${name}":${value}`);
     await expect(host.vendorStats('vdpa0', 9)).rejects.toMatchObject({ code: 'KERNEL_REFUSED' });
   });
 

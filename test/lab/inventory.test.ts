@@ -140,9 +140,13 @@ describe('PCI functions', () => {
     }
     expect(vfs.find(({ address }) => address === vf)).toMatchObject({
       driver: null,
-      driverOverride: 'vfio-pci',
     });
-    expect(vfs[0]).toMatchObject({ driver: 'labnic_vf', driverOverride: null });
+    expect(vfs[0]).toMatchObject({ driver: 'labnic_vf' });
+    expect(await host.driverOverride(vf)).toBe('vfio-pci');
+    expect(await host.driverOverride(lab.vfOf(lab.pfA, 0))).toBeNull();
+    await expect(host.driverOverride('0000:99:00.1')).rejects.toMatchObject({
+      code: 'DEVICE_NOT_FOUND',
+    });
   });
 
   test('have their interfaces, and each VF its representor', async () => {

@@ -11,15 +11,18 @@ import {
   isPciAddress,
   type ManagementDevice,
   type PciAddress,
+  type PciFunction,
   type PhysicalFunction,
   parseDeviceId,
   type ResolvedCharDevice,
+  type SoftwareParentKind,
   type UnusableReason,
   type VdpaDevice,
   VdpaError,
   VdpaHost,
   type VdpaHostOptions,
   type VdpaName,
+  type VendorCounter,
   type VendorStats,
   type VirtualFunction,
 } from '../../src/index.js';
@@ -80,11 +83,15 @@ describe('a host', () => {
     expectTypeOf<VdpaHost['inventory']>().returns.resolves.toEqualTypeOf<Inventory>();
     expectTypeOf<VdpaHost['deviceConfig']>().returns.resolves.toEqualTypeOf<DeviceConfig>();
     expectTypeOf<VdpaHost['vendorStats']>().returns.resolves.toEqualTypeOf<VendorStats>();
+    expectTypeOf<VdpaHost['driverOverride']>().returns.resolves.toEqualTypeOf<string | null>();
     expectTypeOf<VdpaHost['preflight']>().returns.resolves.toEqualTypeOf<readonly Finding[]>();
     expectTypeOf<VdpaHost['resolve']>().returns.toEqualTypeOf<ResolvedCharDevice>();
     expectTypeOf<VdpaHost['inventory']>().parameter(0).toEqualTypeOf<CallOptions | undefined>();
     expectTypeOf<VdpaHost['deviceConfig']>().parameter(1).toEqualTypeOf<CallOptions | undefined>();
     expectTypeOf<VdpaHost['vendorStats']>().parameter(2).toEqualTypeOf<CallOptions | undefined>();
+    expectTypeOf<VdpaHost['driverOverride']>()
+      .parameter(1)
+      .toEqualTypeOf<CallOptions | undefined>();
     expectTypeOf<CallOptions['signal']>().toEqualTypeOf<AbortSignal | undefined>();
   });
 
@@ -120,7 +127,24 @@ describe('an inventory', () => {
   test('keeps 64-bit words exact', () => {
     expectTypeOf<ManagementDevice['features']>().toEqualTypeOf<bigint | null>();
     expectTypeOf<DeviceConfig['negotiatedFeatures']>().toEqualTypeOf<bigint | null>();
-    expectTypeOf<VendorStats['counters']>().toEqualTypeOf<Readonly<Record<string, bigint>>>();
+    expectTypeOf<VendorStats['counters']>().toEqualTypeOf<readonly VendorCounter[]>();
+  });
+
+  test('says of a counter what it is called and how far it is', () => {
+    expectTypeOf<VendorCounter>().toEqualTypeOf<{
+      readonly name: string;
+      readonly value: bigint;
+    }>();
+  });
+
+  test('names every kind of software parent, and a wrong node among the reasons', () => {
+    expectTypeOf<SoftwareParentKind>().toEqualTypeOf<'simulator' | 'vduse' | 'other'>();
+    expectTypeOf<SoftwareParentKind>().toExtend<VdpaDevice['parent']['kind']>();
+    expectTypeOf<'node-mismatch'>().toExtend<UnusableReason>();
+  });
+
+  test('asks nothing that takes the lock of a driver', () => {
+    expectTypeOf<PciFunction>().not.toHaveProperty('driverOverride');
   });
 
   test('tells PFs from VFs by what only they have', () => {
@@ -135,7 +159,7 @@ describe('an error', () => {
     expectTypeOf<VdpaError>().toExtend<Error>();
     expectTypeOf<VdpaError['code']>().toEqualTypeOf<ErrorCode>();
     expectTypeOf<ErrorCode>().toEqualTypeOf<(typeof errorCodes)[number]>();
-    expectTypeOf<'CLOSED'>().toExtend<ErrorCode>();
+    expectTypeOf<'CLOSED' | 'DEVICE_AMBIGUOUS' | 'RESOURCE_EXHAUSTED'>().toExtend<ErrorCode>();
     expectTypeOf<string>().not.toExtend<ErrorCode>();
     // @ts-expect-error no such code
     new VdpaError('NO_SUCH_CODE', 'words');

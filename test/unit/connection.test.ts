@@ -1,3 +1,5 @@
+import { stat } from 'node:fs/promises';
+import { setImmediate as nextCheck } from 'node:timers/promises';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { Connection } from '../../src/host/connection.js';
 
@@ -128,7 +130,8 @@ describe('a call without an answer', () => {
   }
 
   beforeEach(() => {
-    vi.useFakeTimers();
+    // The turn of the event loop after the deadline stays a real one.
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     return () => vi.useRealTimers();
   });
 
@@ -141,9 +144,19 @@ describe('a call without an answer', () => {
     await expect(one.answer).rejects.toMatchObject({
       code: 'KERNEL_TIMEOUT',
       retry: 'later',
-      outcome: 'unknown',
+      outcome: 'unchanged',
     });
     expect(native.abandon).toHaveBeenCalledTimes(1);
+  });
+
+  test.each([
+    ['/', 'the kernel or a driver is holding a lock'],
+    ['/captured', 'the captured tree is too large'],
+  ])('below %s is explained by: %s', async (root, why) => {
+    const connection = new Connection(root, 1000);
+    expect(connection.live).toBe(root === '/');
+    const one = await stuck(connection);
+    await expect(one.answer).rejects.toThrow(`step: no answer after 1000 ms: ${why}`);
   });
 
   test('leaves no timer behind when the answer comes in time', async () => {
@@ -163,6 +176,7 @@ describe('a call without an answer', () => {
     await expect(refused.answer).rejects.toMatchObject({
       code: 'KERNEL_TIMEOUT',
       message: expect.stringContaining('4 earlier requests'),
+      outcome: 'unchanged',
     });
     expect(refused.start).not.toHaveBeenCalled();
 
@@ -179,5 +193,24 @@ describe('a call without an answer', () => {
     await stuck(connection);
     await connection.close();
     expect(native.close).toHaveBeenCalledTimes(1);
+  });
+});
+
+describe('a process that is held up itself', () => {
+  test('has its answer all the same, which came while nobody could listen', async () => {
+    const connection = new Connection('/', 1);
+    // After the check phase timers come first, and only then the answers of other threads.
+    await nextCheck();
+    const answer = connection.call('step', async () => {
+      await stat('/');
+      return 'there';
+    });
+    await settle();
+    const end = performance.now() + 700;
+    while (performance.now() < end);
+
+    expect(await answer).toBe('there');
+    await nextCheck();
+    expect(native.abandon).not.toHaveBeenCalled();
   });
 });

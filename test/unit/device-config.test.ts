@@ -60,18 +60,19 @@ describe('vendor statistics', () => {
   };
 
   test('pair names with values', () => {
-    expect(vendorStats({ ...row, counters: ['a', 1n, 'b', 2n] }).counters).toEqual({
-      a: 1n,
-      b: 2n,
-    });
-    expect(vendorStats({ ...row, counters: [] }).counters).toEqual({});
+    expect(vendorStats({ ...row, counters: ['a', 1n, 'b', 2n] }).counters).toEqual([
+      { name: 'a', value: 1n },
+      { name: 'b', value: 2n },
+    ]);
+    expect(vendorStats({ ...row, counters: [] }).counters).toEqual([]);
   });
 
-  test('have counters of any name as their own properties', () => {
-    const { counters } = vendorStats({ ...row, counters: ['__proto__', 1n, 'constructor', 2n] });
-    expect(Object.entries(counters)).toEqual([
-      ['__proto__', 1n],
-      ['constructor', 2n],
-    ]);
+  test("keep the driver's order, whatever its names, and a name it has twice", () => {
+    const names = ['2', '__proto__', '1', 'constructor', '1'];
+    const { counters } = vendorStats({
+      ...row,
+      counters: names.flatMap((name, index) => [name, BigInt(index)]),
+    });
+    expect(counters).toEqual(names.map((name, index) => ({ name, value: BigInt(index) })));
   });
 });

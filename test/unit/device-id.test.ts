@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
+  isVdpaName,
   parseDeviceId,
   pciDeviceId,
   scalableFunctionDeviceId,
@@ -69,4 +70,44 @@ describe('a device id', () => {
       ),
     );
   });
+});
+
+describe('the name of a vDPA device', () => {
+  test('is one exactly when an id can have it', () => {
+    fc.assert(
+      fc.property(fc.oneof(names, fc.string({ unit: 'binary', maxLength: 300 })), (name) => {
+        const parses = (): boolean => {
+          try {
+            return parseDeviceId(`vdpa/${name}`).kind === 'vdpa';
+          } catch {
+            return false;
+          }
+        };
+        expect(isVdpaName(name)).toBe(parses());
+      }),
+    );
+  });
+
+  test.each<[string, unknown]>([
+    ['empty', ''],
+    ['this directory', '.'],
+    ['the directory above', '..'],
+    ['a path', 'vdpa0/driver'],
+    ['cut by the kernel', 'vdpa0\0'],
+    ['of 256 bytes', 'x'.repeat(256)],
+    ['of 128 letters in two bytes each', 'ä'.repeat(128)],
+    ['a number', 0],
+    ['nothing', undefined],
+    ['null', null],
+    ['a list of one', ['vdpa0']],
+  ])('is not %s', (_, name) => {
+    expect(isVdpaName(name)).toBe(false);
+  });
+
+  test.each(['vdpa0', '...', 'a b', 'x\n', 'x'.repeat(255), 'ä'.repeat(127)])(
+    'can be %j',
+    (name) => {
+      expect(isVdpaName(name)).toBe(true);
+    },
+  );
 });

@@ -12,6 +12,8 @@ describe('feature names', () => {
     [null, 0x1_0000_0020n, ['BIT_5', 'VERSION_1']],
     ['net', 1n << 63n, ['SPEED_DUPLEX']],
     ['net', 1n << 60n, ['RSS']],
+    ['net', 1n << 50n, ['DEVICE_STATS']],
+    ['net', 1n << 51n, ['BIT_51']],
     ['block', 1n << 63n, ['BIT_63']],
     ['net', 0n, []],
   ] as const)('of class %s for %o are %o', (kind, features, expected) => {

@@ -18,7 +18,7 @@ describe('the error of a native call', () => {
     [timeout, 'KERNEL_TIMEOUT', 'later'],
     [lost, 'KERNEL_OVERRUN', 'later'],
     [malformed, 'KERNEL_MALFORMED', 'never'],
-    [gone, 'DEVICE_NOT_FOUND', 'never'],
+    [gone, 'DEVICE_NOT_FOUND', 'later'],
     [99, 'KERNEL_MALFORMED', 'never'],
   ])('of fault %i is %s, whatever the errno', (fault, code, retry) => {
     for (const errno of [0, 1, 16]) {
@@ -30,7 +30,12 @@ describe('the error of a native call', () => {
     [1, 'EPERM', 'PERMISSION_DENIED', 'after-fix'],
     [13, 'EACCES', 'PERMISSION_DENIED', 'after-fix'],
     [95, 'EOPNOTSUPP', 'NOT_SUPPORTED', 'never'],
-    [11, 'EAGAIN', 'FEATURES_NOT_NEGOTIATED', 'later'],
+    [524, 'ENOTSUPP', 'NOT_SUPPORTED', 'never'],
+    [11, 'EAGAIN', 'RESOURCE_EXHAUSTED', 'later'],
+    [12, 'ENOMEM', 'RESOURCE_EXHAUSTED', 'later'],
+    [23, 'ENFILE', 'RESOURCE_EXHAUSTED', 'later'],
+    [24, 'EMFILE', 'RESOURCE_EXHAUSTED', 'later'],
+    [105, 'ENOBUFS', 'RESOURCE_EXHAUSTED', 'later'],
     [16, 'EBUSY', 'KERNEL_REFUSED', 'later'],
     [22, 'EINVAL', 'KERNEL_REFUSED', 'never'],
     [17, 'EEXIST', 'KERNEL_REFUSED', 'never'],
@@ -40,6 +45,58 @@ describe('the error of a native call', () => {
     expect(error.message).toMatch(/^DEV_NEW: /);
     expect(error.message).toContain(name);
   });
+
+  test.each([
+    ['DEV_CONFIG_GET', 'FEATURES_NOT_NEGOTIATED'],
+    ['DEV_VSTATS_GET', 'FEATURES_NOT_NEGOTIATED'],
+    ['DEV_GET', 'RESOURCE_EXHAUSTED'],
+    ['DEV_DEL', 'RESOURCE_EXHAUSTED'],
+    ['MGMTDEV_GET', 'RESOURCE_EXHAUSTED'],
+    ['thread', 'RESOURCE_EXHAUSTED'],
+  ])('of EAGAIN in %s is %s', (op, code) => {
+    expect(nativeError(system, op, 11, '', null)).toMatchObject({ code, retry: 'later' });
+  });
+
+  test.each(['DEV_NEW', 'DEV_DEL', 'DEV_VSTATS_GET', 'DEV_ATTR_SET'])(
+    'of EPERM in %s asks for CAP_NET_ADMIN',
+    (op) => {
+      const error = nativeError(system, op, 1, '', null);
+      expect(error).toMatchObject({ code: 'PERMISSION_DENIED', retry: 'after-fix' });
+      expect(error.message).toContain('CAP_NET_ADMIN in the initial user namespace');
+    },
+  );
+
+  test.each([
+    ['DEV_CONFIG_GET', 1],
+    ['DEV_GET', 1],
+    ['open sys/bus/vdpa', 1],
+    ['open sys/bus/vdpa', 13],
+    ['DEV_NEW', 13],
+  ])('in %s of errno %i does not speak of a capability that is not asked for', (op, errno) => {
+    const error = nativeError(system, op, errno, '', null);
+    expect(error).toMatchObject({ code: 'PERMISSION_DENIED', retry: 'after-fix' });
+    expect(error.message).not.toContain('CAP_');
+  });
+
+  test.each(['DEV_NEW', 'DEV_DEL', 'DEV_ATTR_SET'])(
+    'leaves open whether %s was done only when the answer is not known',
+    (op) => {
+      const outcomes = [system, noFamily, timeout, lost, malformed, gone].map(
+        (fault) => nativeError(fault, op, 0, '', null).outcome,
+      );
+      const known = 'unchanged';
+      expect(outcomes).toEqual([known, known, 'unknown', 'unknown', 'unknown', known]);
+    },
+  );
+
+  test.each(['DEV_GET', 'DEV_CONFIG_GET', 'DEV_VSTATS_GET', 'MGMTDEV_GET', 'snapshot'])(
+    'knows that %s changes nothing, answered or not',
+    (op) => {
+      for (const fault of [system, noFamily, timeout, lost, malformed, gone, 99]) {
+        expect(nativeError(fault, op, 0, '', null).outcome).toBe('unchanged');
+      }
+    },
+  );
 
   test('carries what the kernel said, and which attribute it meant', () => {
     const error = nativeError(system, 'DEV_NEW', 22, 'vdpa: no', 24);
@@ -59,7 +116,7 @@ describe('the error of a native call', () => {
   });
 
   test('survives an errno that has no name', () => {
-    expect(nativeError(system, 'DEV_NEW', 524, '', null).message).toContain('524');
+    expect(nativeError(system, 'DEV_NEW', 9999, '', null).message).toContain('9999');
     expect(nativeError(system, 'DEV_NEW', -5, '', null).errno).toBeUndefined();
   });
 });

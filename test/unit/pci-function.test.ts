@@ -1,32 +1,41 @@
 import { describe, expect, test } from 'vitest';
-import { representedVf } from '../../src/host/netdev.js';
+import { netdev, representedPort } from '../../src/host/netdev.js';
 import { pciFunctions } from '../../src/host/pci-function.js';
 import { netdevRow, pciFunctionRow, pfRow } from './support/rows.js';
+
+const inSwitch = '0011223344556677';
+
+function portOf(physPortName: string, physSwitchId = inSwitch) {
+  return netdev(netdevRow({ name: `port-${physPortName}`, physPortName, physSwitchId }));
+}
 
 describe('a port name', () => {
   test.each([
     ['pf0vf3', { pfNumber: 0, vfIndex: 3 }],
     ['pf1vf127', { pfNumber: 1, vfIndex: 127 }],
     ['3', { pfNumber: null, vfIndex: 3 }],
-    ['c1pf0vf3', null],
-    ['pf0sf88', null],
+    ['c1pf0vf3', { pfNumber: 0, vfIndex: null }],
+    ['pf0sf88', { pfNumber: 0, vfIndex: null }],
+    ['c1pf0sf88', { pfNumber: 0, vfIndex: null }],
     ['pf0', null],
     ['p0', null],
     ['', null],
     ['pf0vf', null],
     ['pf0vf3x', null],
+    ['xpf0vf3', null],
     ['-1', null],
-  ])('%s represents %o', (name, expected) => {
-    expect(representedVf(name)).toEqual(expected);
+  ])('%s represents %o in a switch, nothing outside of one', (name, expected) => {
+    expect(representedPort(portOf(name))).toEqual(expected);
+    expect(representedPort(portOf(name, ''))).toBeNull();
   });
 });
 
 describe('the functions of a host', () => {
   const vf = pciFunctionRow();
 
-  function ports(...names: readonly string[]) {
+  function ports(names: readonly string[], physSwitchId = inSwitch) {
     const rows = names.map((physPortName) =>
-      netdevRow({ name: `port-${physPortName}`, physPortName }),
+      netdevRow({ name: `port-${physPortName}`, physPortName, physSwitchId }),
     );
     const { pfs, vfs } = pciFunctions([pfRow(), vf], rows);
     return {
@@ -36,26 +45,38 @@ describe('the functions of a host', () => {
   }
 
   test('have the representor whose port names their PF and index', () => {
-    expect(ports('p0', 'pf0vf0', 'pf0vf1', 'pf0vf2')).toEqual({
+    expect(ports(['p0', 'pf0vf0', 'pf0vf1', 'pf0vf2'])).toEqual({
       own: ['p0'],
       representor: 'pf0vf1',
     });
   });
 
   test('have the representor of an old driver, which names the index only', () => {
-    expect(ports('p0', '0', '1')).toEqual({ own: ['p0'], representor: '1' });
+    expect(ports(['p0', '0', '1'])).toEqual({ own: ['p0'], representor: '1' });
   });
 
-  test('never have the representor of another PF, nor does the PF', () => {
-    expect(ports('p0', 'pf1vf1')).toEqual({ own: ['p0'], representor: null });
+  test.each([
+    ["another PF's VF", 'pf1vf1'],
+    ['a VF of another controller', 'c1pf0vf1'],
+    ['a scalable function', 'pf0sf1'],
+    ['a scalable function of another controller', 'c1pf0sf1'],
+  ])('never take the port of %s for theirs, PF or VF', (_, name) => {
+    expect(ports(['p0', name])).toEqual({ own: ['p0'], representor: null });
+    expect(ports([name, 'pf0vf1', name])).toEqual({ own: [], representor: 'pf0vf1' });
   });
 
-  test('never have the representor of another controller: it is a port like any other', () => {
-    expect(ports('p0', 'c1pf0vf1')).toEqual({ own: ['p0', 'c1pf0vf1'], representor: null });
+  test('own every port outside of a switch, whatever its name', () => {
+    const names = ['0', '1', 'p0', 'pf0vf1', 'pf0sf1'];
+    expect(ports(names, '')).toEqual({ own: names, representor: null });
   });
 
   test('keep the interfaces of a VF with the VF, even when their ports look like representors', () => {
-    const own = netdevRow({ name: 'eth9', physPortName: 'pf0vf1', pciAddress: vf.address });
+    const own = netdevRow({
+      name: 'eth9',
+      physPortName: 'pf0vf1',
+      physSwitchId: inSwitch,
+      pciAddress: vf.address,
+    });
     const { vfs } = pciFunctions([pfRow(), vf], [own]);
     expect(vfs[0]?.netdevs.map(({ name }) => name)).toEqual(['eth9']);
     expect(vfs[0]?.representor).toBeNull();
@@ -83,5 +104,7 @@ describe('the functions of a host', () => {
       driver: null,
       netdevs: [{ mac: null, physSwitchId: null, physPortName: null }],
     });
+    // It takes the device lock, which one busy driver may hold: no part of an inventory.
+    expect(vfs[0]).not.toHaveProperty('driverOverride');
   });
 });

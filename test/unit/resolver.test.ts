@@ -38,6 +38,8 @@ describe('the resolver', () => {
     ['kNotBound', 'DEVICE_NOT_BOUND', 'after-fix'],
     ['kNodeMissing', 'CHAR_DEVICE_MISSING', 'later'],
     ['kNodeMismatch', 'CHAR_DEVICE_MISMATCH', 'after-fix'],
+    ['kNoCharDevice', 'CHAR_DEVICE_MISSING', 'later'],
+    ['kAmbiguous', 'DEVICE_AMBIGUOUS', 'after-fix'],
   ])("makes of the core's %s the error %s", (state, code, retry) => {
     const outcome = enumerators('CharDeviceState').indexOf(state);
     const { resolver } = resolverOf({ outcome });
@@ -52,6 +54,8 @@ describe('the resolver', () => {
       'kNotBound',
       'kNodeMissing',
       'kNodeMismatch',
+      'kNoCharDevice',
+      'kAmbiguous',
     ]);
     expect(enumerators('Kind')).toEqual(['kPci', 'kAuxiliary', 'kSoftware']);
   });
@@ -59,6 +63,20 @@ describe('the resolver', () => {
   test('says where the node is that is not the right one', () => {
     const { resolver } = resolverOf({ outcome: 5 });
     expect(() => resolver.resolve(id)).toThrow('/dev/vhost-vdpa-3 is not the char device of vdpa0');
+  });
+
+  test('names every device that an ambiguous id could mean', () => {
+    const { resolver } = resolverOf({ outcome: 7, vdpaName: 'vdpa0, vdpa4', charDeviceName: null });
+    expect(() => resolver.resolve(id)).toThrow(
+      `${id}: several vDPA devices stand there (vdpa0, vdpa4)`,
+    );
+  });
+
+  test('tells a device that is just being bound from one whose node is missing', () => {
+    const binding = resolverOf({ outcome: 6, charDeviceName: null }).resolver;
+    expect(() => binding.resolve(id)).toThrow('vdpa0 is just being bound to vhost_vdpa');
+    const without = resolverOf({ outcome: 4 }).resolver;
+    expect(() => without.resolve(id)).toThrow('/dev/vhost-vdpa-3 is not there');
   });
 
   test('looks first where the device was last, until it is not there', () => {
@@ -85,5 +103,69 @@ describe('the resolver', () => {
       [0, '0000:65:00.2', 'vdpa1', 250, 9],
       [0, '0000:65:00.2', '', 0, 0],
     ]);
+  });
+});
+
+describe('the resolver of a scalable function', () => {
+  const sfId = 'pci/0000:65:00.0/sf/88';
+  const entries = ['driver', 'mlx5_core.sf.2', 'mlx5_core.sf.3', 'mlx5_core.sf.4', 'net'];
+
+  /** A PF with three scalable functions, whose numbers the test may change. */
+  function scalable(names: string[] | null = entries) {
+    const numbers: Record<string, string> = {
+      'mlx5_core.sf.2': '8',
+      'mlx5_core.sf.3': '880',
+      'mlx5_core.sf.4': '88',
+    };
+    const { resolve } = resolverOf({});
+    const readText = vi.fn((path: string) => numbers[path.split('/').at(-2) ?? ''] ?? null);
+    const list = vi.fn(() => names);
+    const connection = { assertOpen: () => {}, native: { resolve, readText, list } };
+    return {
+      resolver: new Resolver(connection as unknown as Connection),
+      numbers,
+      resolve,
+      readText,
+      list,
+    };
+  }
+
+  test('finds it among those of the PF', () => {
+    const { resolver, resolve, list } = scalable();
+    expect(resolver.resolve(sfId)).toMatchObject({ id: sfId, name: 'vdpa0' });
+    expect(list).toHaveBeenCalledWith('sys/bus/pci/devices/0000:65:00.0');
+    expect(resolve).toHaveBeenCalledWith(1, 'mlx5_core.sf.4', '', 0, 0);
+  });
+
+  test('reads one number the next time, and no list', () => {
+    const { resolver, resolve, readText, list } = scalable();
+    resolver.resolve(sfId);
+    vi.clearAllMocks();
+    resolver.resolve(sfId);
+    expect(readText.mock.calls).toEqual([['sys/bus/auxiliary/devices/mlx5_core.sf.4/sfnum']]);
+    expect(list).not.toHaveBeenCalled();
+    expect(resolve).toHaveBeenCalledWith(1, 'mlx5_core.sf.4', 'vdpa0', 250, 3);
+  });
+
+  test('finds it anew when another has taken its place on the bus', () => {
+    const { resolver, resolve, numbers } = scalable();
+    resolver.resolve(sfId);
+    Object.assign(numbers, { 'mlx5_core.sf.4': '5', 'mlx5_core.sf.2': '88' });
+    resolver.resolve(sfId);
+    expect(resolve).toHaveBeenLastCalledWith(1, 'mlx5_core.sf.2', 'vdpa0', 250, 3);
+    resolver.resolve(sfId);
+    resolver.resolve(sfId);
+    expect(resolve).toHaveBeenLastCalledWith(1, 'mlx5_core.sf.2', 'vdpa0', 250, 3);
+  });
+
+  test.each([
+    ['of a PF that has others only', 'pci/0000:65:00.0/sf/9', entries],
+    ['of a PF that is not there', sfId, null],
+  ])('says that there is none %s, which may change', (_, query, names) => {
+    const { resolver, resolve } = scalable(names);
+    expect(() => resolver.resolve(query)).toThrow(
+      expect.objectContaining({ code: 'DEVICE_NOT_FOUND', retry: 'later' }),
+    );
+    expect(resolve).not.toHaveBeenCalled();
   });
 });

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { type UnusableReason, type VdpaDevice, vdpaDevices } from '../../src/host/vdpa-device.js';
+import type { UnusableReason } from '../../src/host/usability.js';
+import { type VdpaDevice, vdpaDevices } from '../../src/host/vdpa-device.js';
 import type { BusDeviceRow, PciFunctionRow, VdpaDeviceRow } from '../../src/rows.js';
 import { busDeviceRow, pciFunctionRow, pfRow, vdpaDeviceRow } from './support/rows.js';
 
@@ -8,12 +10,18 @@ interface Scene {
   /** Null: the family does not list the device. */
   readonly family?: Partial<VdpaDeviceRow> | null;
   readonly functions?: readonly PciFunctionRow[];
+  readonly consistent?: boolean;
 }
 
 const sf = { name: 'mlx5_core.sf.4', pfAddress: '0000:65:00.0', sfNumber: 88 };
 const sfParent = 'pci0000:64/0000:64:02.0/0000:65:00.0/mlx5_core.sf.4';
 
-function deviceOf({ bus, family = {}, functions = [pfRow(), pciFunctionRow()] }: Scene) {
+function deviceOf({
+  bus,
+  family = {},
+  functions = [pfRow(), pciFunctionRow()],
+  consistent = true,
+}: Scene) {
   const [device] = vdpaDevices(
     family === null ? [] : [vdpaDeviceRow(family)],
     [busDeviceRow(bus)],
@@ -21,6 +29,7 @@ function deviceOf({ bus, family = {}, functions = [pfRow(), pciFunctionRow()] }:
       functions: new Map(functions.map((row) => [row.address, row])),
       scalableFunctions: new Map([[sf.name, sf]]),
     },
+    consistent,
   );
   if (device === undefined) throw new Error('no device');
   return device;
@@ -39,7 +48,8 @@ const scenes: Record<UnusableReason, Scene> = {
   'not-bound': { bus: { driver: '', charDeviceName: null } },
   'bound-to-other-driver': { bus: { driver: 'other', charDeviceName: null } },
   'no-char-device': { bus: { charDeviceName: null } },
-  'no-node': { bus: { nodeExists: false } },
+  'no-node': { bus: { nodeState: 0 } },
+  'node-mismatch': { bus: { nodeState: 1 } },
 };
 
 describe('a vDPA device', () => {
@@ -70,6 +80,7 @@ describe('a vDPA device', () => {
         busDeviceRow({ name: 'd', parentPath: '' }),
       ],
       { ...parents, scalableFunctions: new Map() },
+      true,
     );
     expect(devices.map(({ reasons }) => reasons)).toEqual([
       ['parent-shared'],
@@ -121,12 +132,81 @@ describe('a vDPA device', () => {
 
   test('that only the family knows is left out: sysfs is what exists', () => {
     expect(
-      vdpaDevices([vdpaDeviceRow()], [], { functions: new Map(), scalableFunctions: new Map() }),
+      vdpaDevices(
+        [vdpaDeviceRow()],
+        [],
+        { functions: new Map(), scalableFunctions: new Map() },
+        true,
+      ),
     ).toEqual([]);
+  });
+
+  test('counts the states of its node as native/core/records.h does', () => {
+    const header = readFileSync(new URL('../../native/core/records.h', import.meta.url), 'utf8');
+    const [, body = ''] = /enum class NodeState[^{]*\{([^}]*)\}/.exec(header) ?? [];
+    const states = [...body.matchAll(/^\s*(k\w+),/gm)].map(([, name]) => name);
+    expect(states).toEqual(['kMissing', 'kMismatch', 'kThere']);
+  });
+
+  test.each([
+    [0, false],
+    [1, false],
+    [2, true],
+  ])('of node state %i has its node there: %s', (nodeState, nodeExists) => {
+    expect(deviceOf({ bus: { nodeState } }).charDevice).toEqual({
+      path: '/dev/vhost-vdpa-3',
+      major: 250,
+      minor: 3,
+      nodeExists,
+    });
+  });
+
+  test('that the host itself uses is not blamed for its node', () => {
+    const bus = { driver: 'virtio_vdpa', charDeviceName: null, nodeState: 1 };
+    expect(deviceOf({ bus }).reasons).toEqual(['bound-to-virtio-vdpa']);
   });
 
   test('names its vendor in four digits at least', () => {
     expect(deviceOf({ family: { vendorId: 0x1a } }).vendorId).toBe('001a');
     expect(deviceOf({ family: { vendorId: 0xffff_ffff } }).vendorId).toBe('ffffffff');
+  });
+});
+
+describe('a name that both readings have', () => {
+  const elsewhere = { managementName: '0000:65:00.3', deviceId: 2 };
+  const unmanaged = { class: null, managementDevice: null, maxVqs: null, reasons: ['unmanaged'] };
+
+  test('is one device on a host that stood still', () => {
+    expect(deviceOf({ family: elsewhere })).toMatchObject({
+      class: 'block',
+      managementDevice: 'pci/0000:65:00.3',
+    });
+  });
+
+  test('is not, on a host that did not, when it moved to another function in between', () => {
+    expect(deviceOf({ family: elsewhere, consistent: false })).toMatchObject(unmanaged);
+  });
+
+  test('is not when the function is but the beginning of the one in the path', () => {
+    const bus = { parentPath: 'pci0000:64/0000:64:02.0/0000:65:00.2x' };
+    expect(deviceOf({ bus, consistent: false })).toMatchObject({ managementDevice: null });
+  });
+
+  test.each<[string, Scene]>([
+    ['on the same function', {}],
+    ['below the function', { bus: { parentPath: 'pci0000:64/0000:64:02.0/0000:65:00.2/virtio0' } }],
+    [
+      'of a management device without PCI',
+      { bus: { parentPath: '' }, family: { managementBus: '', managementName: 'vdpasim_net' } },
+    ],
+    [
+      'of a scalable function',
+      {
+        bus: { parentPath: sfParent },
+        family: { managementBus: 'auxiliary', managementName: sf.name },
+      },
+    ],
+  ])('is one all the same %s', (_, scene) => {
+    expect(deviceOf({ ...scene, consistent: false })).toMatchObject({ class: 'net', maxVqs: 9 });
   });
 });

@@ -43,6 +43,7 @@ class Channel final : public NetlinkChannel {
     row_ = 0;
     dumping_.reset();
     if (header.nlmsg_type == GENL_ID_CTRL) {
+      ++kernel_->family_lookups;
       answer_ = kernel_->has_family ? FromHex(kGetFamily) : Ack(ENOENT);
     } else if (!kernel_->has_family) {
       answer_ = Ack(ENOENT);
@@ -106,6 +107,8 @@ class Channel final : public NetlinkChannel {
     }
     kernel_->asked.push_back(name);
     if (kernel_->unmanaged.contains(name)) return Ack(EINVAL);
+    const auto refused = kernel_->refused.find(name);
+    if (refused != kernel_->refused.end()) return Ack(refused->second);
     for (const VdpaDevice& device : kernel_->devices) {
       if (device.name == name) return DeviceReply(device);
     }

@@ -1,7 +1,8 @@
 import { VdpaError } from '../../errors.js';
-import type { Command, HostReader } from '../command.js';
+import type { DeviceConfig } from '../../index.js';
+import type { Command } from '../command.js';
 import { showDocument } from '../documents/show-document.js';
-import { type ConfigAnswer, findMatches } from '../show-result.js';
+import { type Answer, findMatches, functionOf } from '../show-result.js';
 import { showLines } from '../view/show-view.js';
 
 const what = 'one vDPA device name, device id, PCI address or management device';
@@ -23,11 +24,15 @@ export const command: Command = {
     const reader = await host();
     const inventory = await reader.inventory({ signal });
     const matches = findMatches(query, inventory);
-    const configs = new Map<string, ConfigAnswer>();
+    const configs = new Map<string, Answer<DeviceConfig>>();
     for (const { name } of matches.devices) {
-      configs.set(name, await configAnswer(reader, name, signal));
+      configs.set(name, await answer(reader.deviceConfig(name, { signal })));
     }
-    const result = { query, configs, ...matches };
+    const overrides = new Map<string, Answer<string | null>>();
+    for (const { address } of matches.functions.map(functionOf)) {
+      overrides.set(address, await answer(reader.driverOverride(address, { signal })));
+    }
+    const result = { query, configs, overrides, ...matches };
     print({
       document: () => showDocument(result),
       lines: () => showLines(result, inventory, terminal),
@@ -36,16 +41,12 @@ export const command: Command = {
   },
 };
 
-/** A device that does not tell its configuration is shown all the same. */
-async function configAnswer(
-  reader: HostReader,
-  name: string,
-  signal: AbortSignal | undefined,
-): Promise<ConfigAnswer> {
+/** What does not tell one thing is shown all the same. */
+async function answer<T>(asked: Promise<T>): Promise<Answer<T>> {
   try {
-    return { config: await reader.deviceConfig(name, { signal }), error: null };
+    return { value: await asked, error: null };
   } catch (error) {
-    if (error instanceof VdpaError) return { config: null, error };
+    if (error instanceof VdpaError) return { value: null, error };
     throw error;
   }
 }

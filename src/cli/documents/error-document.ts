@@ -9,6 +9,7 @@ export interface ErrorBody {
   readonly message: string;
   readonly errno?: string;
   readonly extack?: string;
+  readonly attributeOffset?: number;
   readonly step?: string;
   readonly retry: Retry;
   readonly outcome: Outcome;
@@ -25,12 +26,14 @@ export function errorDocument(error: unknown): ErrorDocument {
 
 export function errorBody(error: unknown): ErrorBody {
   if (error instanceof VdpaError) {
-    const { code, message, errno, extack, step, retry, outcome, leftovers } = error;
+    const { code, message, errno, extack, attributeOffset, step, retry, outcome, leftovers } =
+      error;
     return {
       code,
       message,
       ...(errno === undefined ? {} : { errno }),
       ...(extack === undefined ? {} : { extack }),
+      ...(attributeOffset === undefined ? {} : { attributeOffset }),
       ...(step === undefined ? {} : { step }),
       retry,
       outcome,

@@ -77,6 +77,11 @@ export const reasonTexts: Readonly<Record<UnusableReason, ReasonText>> = {
     words: 'no node below /dev',
     cure: 'mount devtmpfs on /dev, or make the device visible in this container',
   },
+  'node-mismatch': {
+    level: 'wrong',
+    words: 'another node below /dev',
+    cure: 'remove the stale file and make the node again with the numbers that sysfs shows',
+  },
 };
 
 const styles: Readonly<Record<StateLevel, Style>> = {

@@ -1,11 +1,12 @@
-import type { DeviceConfig, Inventory, ManagementDevice, VdpaDevice } from '../../index.js';
+import type {
+  DeviceConfig,
+  Inventory,
+  ManagementDevice,
+  VdpaDevice,
+  VdpaError,
+} from '../../index.js';
 import { hexOf } from '../documents/document.js';
-import {
-  type ConfigAnswer,
-  type FunctionBranch,
-  functionOf,
-  type ShowResult,
-} from '../show-result.js';
+import { type Answer, type FunctionBranch, functionOf, type ShowResult } from '../show-result.js';
 import { reasonTexts, stateCell, stateMark, stateStyle, stateWords } from './device-state.js';
 import { layOut, tableLines } from './rows.js';
 import { type Cell, cell, type Terminal } from './terminal.js';
@@ -22,7 +23,7 @@ export function showLines(result: ShowResult, inventory: Inventory, terminal: Te
         terminal,
       ),
     ]),
-    ...result.functions.map((branch) => functionLines(branch, inventory, terminal)),
+    ...result.functions.map((branch) => functionLines(branch, result, inventory, terminal)),
     ...result.managementDevices.map((device) => [
       ...title(`management device ${device.handle}`, terminal),
       ...fields(managementFields(device, inventory), terminal),
@@ -78,12 +79,19 @@ function deviceFields(device: VdpaDevice, terminal: Terminal): Field[] {
 }
 
 /** In the place of the configuration: itself, or why it is not there. */
-function configFields(answer: ConfigAnswer | undefined): Field[] {
+function configFields(answer: Answer<DeviceConfig> | undefined): Field[] {
   if (answer === undefined) return [];
-  const { config, error } = answer;
-  if (error === null) return presentFields(config);
-  const text = `not available: ${error.message} [${error.code}]`;
-  return [['configuration', cell(text, 'caution')]];
+  return answer.error === null
+    ? presentFields(answer.value)
+    : [['configuration', unavailable(answer.error)]];
+}
+
+function unavailable({ message, code }: VdpaError): Cell {
+  return cell(`not available: ${message} [${code}]`, 'caution');
+}
+
+function overrideField(answer: Answer<string | null> | undefined): Field {
+  return ['driver_override', answer?.error ? unavailable(answer.error) : (answer?.value ?? null)];
 }
 
 function presentFields({ net, block, ...config }: DeviceConfig): Field[] {
@@ -120,7 +128,12 @@ function features(mask: bigint | null, names: readonly string[]): string | null 
   return mask === null ? null : `${hexOf(mask)} ${names.join(' ')}`.trimEnd();
 }
 
-function functionLines(branch: FunctionBranch, inventory: Inventory, terminal: Terminal): string[] {
+function functionLines(
+  branch: FunctionBranch,
+  { overrides }: ShowResult,
+  inventory: Inventory,
+  terminal: Terminal,
+): string[] {
   const fn = functionOf(branch);
   const interfaces = fn.netdevs.map(({ name, mac }) => (mac === null ? name : `${name} (${mac})`));
   const what =
@@ -148,7 +161,7 @@ function functionLines(branch: FunctionBranch, inventory: Inventory, terminal: T
         ['PCI class', fn.pciClass],
         ['revision', fn.revision],
         ['driver', fn.driver],
-        ['driver_override', fn.driverOverride],
+        overrideField(overrides.get(fn.address)),
         ['NUMA node', fn.numaNode],
         ['IOMMU group', fn.iommuGroup],
         ['interfaces', interfaces.length === 0 ? null : interfaces.join(', ')],

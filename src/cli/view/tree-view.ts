@@ -1,4 +1,4 @@
-import type { Inventory, VdpaDevice } from '../../index.js';
+import type { Inventory, SoftwareParentKind, VdpaDevice } from '../../index.js';
 import {
   type HostTree,
   hostTree,
@@ -6,7 +6,6 @@ import {
   type OtherBranch,
   type PfBranch,
   type SoftwareBranch,
-  type SoftwareKind,
   type VfBranch,
 } from '../host-tree.js';
 import { canMake, type VfRun, vfRuns } from '../vf-runs.js';
@@ -39,7 +38,7 @@ export function pfChildLines(pf: PfBranch, inventory: Inventory, terminal: Termi
   return drawBranches(new TreeDrawing(inventory, terminal).pfChildren(pf), terminal, '  ');
 }
 
-const softwareNames: Readonly<Record<SoftwareKind, string>> = {
+const softwareNames: Readonly<Record<SoftwareParentKind, string>> = {
   simulator: 'simulator',
   vduse: 'userspace devices',
   other: 'software',

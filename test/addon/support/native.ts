@@ -6,7 +6,7 @@ import type { CapturedHost } from '../../support/captured-host.js';
 
 /** Where the addon under test lies. */
 export const addonPath = new URL(
-  `../../../build/${process.env['VDPA_HOST_ADDON_BUILD'] ?? 'Release'}/vdpa_host.node`,
+  `../../../build/${process.env['VDPA_HOST_ADDON_BUILD'] === 'Debug' ? 'Debug' : 'Release'}/vdpa_host.node`,
   import.meta.url,
 ).pathname;
 

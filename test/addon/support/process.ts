@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { readdirSync, readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -48,6 +48,17 @@ export function descriptorsTo(part: string): string[] {
 
 export function threads(): number {
   return readdirSync('/proc/self/task').length;
+}
+
+/** What the kernel calls the process's threads. */
+export function threadNames(): string[] {
+  return readdirSync('/proc/self/task').flatMap((thread) => {
+    try {
+      return [readFileSync(`/proc/self/task/${thread}/comm`, 'utf8').trimEnd()];
+    } catch {
+      return []; // it ended since
+    }
+  });
 }
 
 /** Waits for what other threads are about to do; fails, with what was seen last, after 20 seconds. */

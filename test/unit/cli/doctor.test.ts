@@ -14,7 +14,7 @@ describe('doctor', () => {
 ✗ error    vhost-vdpa-module  the driver vhost_vdpa is not there: no device can reach a guest
                               cure: modprobe vhost_vdpa
 ! warning  privilege          without CAP_NET_ADMIN: listing works; statistics, create, delete and set are refused
-                              cure: run as root
+                              cure: run as root of the host
 
 3 checks: 1 error, 1 warning
 `);

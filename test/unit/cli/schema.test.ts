@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { DocumentKind } from '../../../src/cli/documents/document.js';
 import { documentSchemas, jsonSchemaText } from '../../../src/cli/schema.js';
 import { VdpaError } from '../../../src/errors.js';
-import { blockConfig, fakeHost, refusesConfig } from './support/fake-host.js';
+import { blockConfig, fakeHost, refusesConfig, refusesOverride } from './support/fake-host.js';
 import { inventory, pciFunction, pf, simulator, vf } from './support/inventory.js';
 import { runCli } from './support/run-cli.js';
 
@@ -79,6 +79,41 @@ describe('real documents fit', () => {
     });
   });
 
+  it.each([
+    ['a PF', '0000:65:00.0'],
+    ['a VF', '0000:65:00.3'],
+    ['another function', '0000:07:00.0'],
+  ])('show of %s, with the driver it is for or why that can not be had', async (_, address) => {
+    const owner = pf('0000:65:00.0');
+    const all = inventory({
+      pfs: [owner],
+      vfs: [vf(owner, 1)],
+      others: [pciFunction('0000:07:00.0')],
+    });
+    const functionOf = async (override: (address: string) => string | null) => {
+      const host = fakeHost({ inventory: all, override });
+      const document = await documentOf(['show', address], host);
+      expect(documentSchemas.show.parse(document)).toEqual(document);
+      return documentSchemas.show.parse(document).functions;
+    };
+    expect(await functionOf(() => 'vfio-pci')).toEqual([
+      expect.objectContaining({ driverOverride: 'vfio-pci', driverOverrideError: null }),
+    ]);
+    expect(await functionOf(() => null)).toEqual([
+      expect.objectContaining({ driverOverride: null, driverOverrideError: null }),
+    ]);
+    expect(await functionOf(refusesOverride)).toEqual([
+      expect.objectContaining({
+        driverOverride: null,
+        driverOverrideError: expect.objectContaining({ code: 'KERNEL_TIMEOUT', retry: 'later' }),
+      }),
+    ]);
+  });
+
+  it('tree without what only show asks', async () => {
+    expect(JSON.stringify(await documentOf(['tree']))).not.toContain('driverOverride');
+  });
+
   it('show of other functions, and of a host without the family', async () => {
     const host = fakeHost({
       inventory: inventory({
@@ -91,6 +126,18 @@ describe('real documents fit', () => {
     const tree = documentSchemas.tree.parse(await documentOf(['tree'], host));
     expect(tree.abi).toBeNull();
     expect(tree.numaNodes[0]?.others.map(({ type }) => type)).toEqual(['vf', 'other']);
+  });
+
+  it('errors with the place of the attribute that the kernel refused, where there is one', async () => {
+    const errorOf = async (attributeOffset: number | undefined) => {
+      const details = { errno: 'EINVAL', extack: 'no', step: 'DEV_NEW', attributeOffset };
+      const error = new VdpaError('KERNEL_REFUSED', 'refused', details);
+      const host = { ...fakeHost(), inventory: () => Promise.reject(error) };
+      return documentSchemas.error.parse(await documentOf(['list'], host)).error;
+    };
+    expect(await errorOf(24)).toMatchObject({ extack: 'no', attributeOffset: 24 });
+    expect(await errorOf(0)).toMatchObject({ attributeOffset: 0 });
+    expect(await errorOf(undefined)).not.toHaveProperty('attributeOffset');
   });
 
   it('errors of every kind', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { blockConfig, fakeHost, refusesConfig } from './support/fake-host.js';
+import { blockConfig, fakeHost, refusesConfig, refusesOverride } from './support/fake-host.js';
 import { inventory, pciFunction, pf, simulator, vf, vfDevice } from './support/inventory.js';
 import { runCli } from './support/run-cli.js';
 
@@ -52,6 +52,18 @@ describe('show of a device', () => {
     expect(text).toMatch(/negotiated +0x100000000 VERSION_1\n/);
   });
 
+  it('tells a wrong node from one that is missing', async () => {
+    const node = { path: '/dev/vhost-vdpa-2', major: 511, minor: 2, nodeExists: false };
+    const devices = [
+      vfDevice('vdpa0', vf(pf('0000:65:00.0'), 0), {
+        charDevice: node,
+        reasons: ['node-mismatch'],
+      }),
+    ];
+    const text = await show('vdpa0', fakeHost({ inventory: inventory({ devices }) }));
+    expect(text).toMatch(/state +✗ another node below \/dev\n +remove the stale file/);
+  });
+
   it('says in its place that the configuration can not be had', async () => {
     const text = await show('vdpa0', fakeHost({ config: refusesConfig }));
     expect(text).toMatch(/virtqueue size +256\n/);
@@ -86,7 +98,8 @@ describe('show of something else', () => {
     expect(text).toMatch(/^physical function 0000:65:00\.0\n {2}VFs +32 of 32\n/);
     expect(text).toMatch(/interfaces +enp101s0f0np0 \(b8:ce:f6:00:00:01\)\n/);
     expect(text).toMatch(/\n {2}├─ vf 0 .*vdpa0/);
-    expect(text).toMatch(/\n {2}└─ sf 88 .*vdpa5/);
+    expect(text).toMatch(/\n {2}├─ sf 88 .*vdpa5/);
+    expect(text).toMatch(/\n {2}└─ sf 89 +no vDPA device\n/);
   });
 
   it('shows a VF with its place, representor and device', async () => {
@@ -100,13 +113,35 @@ describe('show of something else', () => {
 
   it('shows a function that is neither', async () => {
     const host = fakeHost({
-      inventory: inventory({
-        others: [pciFunction('0000:07:00.0', { driverOverride: 'vfio-pci' })],
-      }),
+      inventory: inventory({ others: [pciFunction('0000:07:00.0')] }),
     });
     expect(await show('0000:07:00.0', host)).toMatch(
-      /^PCI function 0000:07:00\.0\n[\s\S]*driver_override +vfio-pci\n/,
+      /^PCI function 0000:07:00\.0\n[\s\S]*driver_override +-\n/,
     );
+  });
+
+  it('asks of the functions it shows, and of no other, what driver they are for', async () => {
+    const asked: string[] = [];
+    const host = fakeHost({
+      override: (address) => {
+        asked.push(address);
+        return 'vfio-pci';
+      },
+    });
+    expect(await show('0000:65:00.4', host)).toMatch(/driver_override +vfio-pci\n/);
+    expect(await show('65:00.0', host)).toMatch(/driver_override +vfio-pci\n/);
+    await show('vdpa0', host);
+    await show('pci/0000:65:00.2', host);
+    for (const command of ['list', 'tree']) await runCli([command], { host });
+    expect(asked).toEqual(['0000:65:00.4', '0000:65:00.0']);
+  });
+
+  it('says in its place that a busy driver keeps the answer', async () => {
+    const text = await show('0000:65:00.4', fakeHost({ override: refusesOverride }));
+    expect(text).toMatch(
+      /driver_override +not available: driver_override of 0000:65:00\.4: no answer \[KERNEL_TIMEOUT\]\n/,
+    );
+    expect(text).toMatch(/vDPA device +! vdpa2/);
   });
 
   it('takes an address as lspci prints it', async () => {

@@ -8,6 +8,7 @@ import {
   pciFunction,
   pf,
   sfDevice,
+  sfManagement,
   simulator,
   unbound,
   vf,
@@ -30,7 +31,8 @@ describe('tree', () => {
       '│     ├─ vf 3   0000:65:00.5  enp101s0f0npf0vf3  ! vdpa3                     held by the host (virtio_vdpa)',
       '│     ├─ vf 4   0000:65:00.6  enp101s0f0npf0vf4  ✗ vdpa4  /dev/vhost-vdpa-2  no node below /dev',
       '│     ├─ vf 5-31: 27 VFs without a vDPA device, driver mlx5_core, each can make one',
-      '│     └─ sf 88                                   – vdpa5  /dev/vhost-vdpa-5  on a scalable function',
+      '│     ├─ sf 88                                   – vdpa5  /dev/vhost-vdpa-5  on a scalable function',
+      '│     └─ sf 89                                   no vDPA device',
       '├─ NUMA node 1',
       '│  └─ pf 0000:b3:00.0  enp179s0f0np0  mlx5_core  15b3:101d  0 of 16 VFs',
       '└─ software parents',
@@ -146,6 +148,32 @@ describe('tree', () => {
       expect.stringMatching(/└─ sf 88 .*vdpa1/),
       '└─ NUMA node unknown',
       expect.stringMatching(/└─ function 0000:07:00\.0 .*virtio-pci.* – q0 /),
+    ]);
+  });
+
+  it('has a place for every scalable function that can carry a device, once', () => {
+    const elsewhere = pf('0000:b3:00.0', { numVfs: 0 });
+    const lines = treeLines(
+      inventory({
+        pfs: [port, elsewhere],
+        devices: [sfDevice('vdpa1', port, 88)],
+        managementDevices: [
+          sfManagement(port, 88),
+          sfManagement(port, 7),
+          sfManagement(elsewhere, 88),
+          // Of a PF that has gone, and one whose number is unknown: nowhere to draw them.
+          sfManagement(pf('0000:f0:00.0'), 3),
+          sfManagement(port, 4, { sfNumber: null }),
+        ],
+      }),
+      plain,
+    );
+    expect(lines.filter((line) => /pf |sf /.test(line)).map((l) => l.replace(/^\W+/, ''))).toEqual([
+      expect.stringMatching(/^pf 0000:65:00\.0 /),
+      expect.stringMatching(/^sf 7 +no vDPA device$/),
+      expect.stringMatching(/^sf 88 .*vdpa1/),
+      expect.stringMatching(/^pf 0000:b3:00\.0 /),
+      expect.stringMatching(/^sf 88 +no vDPA device$/),
     ]);
   });
 

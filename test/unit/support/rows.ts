@@ -1,8 +1,10 @@
 import type {
   BusDeviceRow,
   DeviceConfigRow,
+  ManagementDeviceRow,
   NetdevRow,
   PciFunctionRow,
+  SnapshotRow,
   VdpaDeviceRow,
 } from '../../../src/rows.js';
 
@@ -16,7 +18,7 @@ export function busDeviceRow(changes: Partial<BusDeviceRow> = {}): BusDeviceRow 
     charDeviceName: 'vhost-vdpa-3',
     major: 250,
     minor: 3,
-    nodeExists: true,
+    nodeState: 2,
     ...changes,
   };
 }
@@ -35,6 +37,35 @@ export function vdpaDeviceRow(changes: Partial<VdpaDeviceRow> = {}): VdpaDeviceR
   };
 }
 
+export function managementDeviceRow(
+  changes: Partial<ManagementDeviceRow> = {},
+): ManagementDeviceRow {
+  return {
+    bus: 'pci',
+    name: '0000:65:00.2',
+    supportedClasses: 2n,
+    maxVqs: 65,
+    supportedFeatures: 0x20n,
+    pciAddress: '0000:65:00.2',
+    ...changes,
+  };
+}
+
+/** A host without anything. */
+export function snapshotRow(changes: Partial<SnapshotRow> = {}): SnapshotRow {
+  return {
+    abi: { familyId: 30, maxAttribute: 24, commands: 0b10n },
+    managementDevices: [],
+    vdpaDevices: [],
+    busDevices: [],
+    pciFunctions: [],
+    scalableFunctions: [],
+    netdevs: [],
+    consistent: true,
+    ...changes,
+  };
+}
+
 export function pciFunctionRow(changes: Partial<PciFunctionRow> = {}): PciFunctionRow {
   return {
     address: '0000:65:00.2',
@@ -45,7 +76,6 @@ export function pciFunctionRow(changes: Partial<PciFunctionRow> = {}): PciFuncti
     pciClass: 0x2_0000,
     revision: 5,
     driver: 'mlx5_core',
-    driverOverride: null,
     numaNode: 1,
     iommuGroup: 42,
     pfAddress: '0000:65:00.0',

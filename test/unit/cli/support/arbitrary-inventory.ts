@@ -9,6 +9,7 @@ import {
   pciFunction,
   pf,
   sfDevice,
+  sfManagement,
   simulator,
   vf,
   vfDevice,
@@ -108,6 +109,7 @@ export const anyInventory: fc.Arbitrary<Inventory> = fc
       managementDevices: host.managed
         ? [
             ...vfs.map(({ address }) => managementDevice(`pci/${address}`)),
+            ...pfs.flatMap((owner) => [1, 9].map((sfNumber) => sfManagement(owner, sfNumber))),
             managementDevice('vduse', { features: null, maxVqs: null }),
           ]
         : [],

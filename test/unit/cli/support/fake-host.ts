@@ -1,6 +1,6 @@
 import type { HostReader } from '../../../../src/cli/command.js';
 import { VdpaError } from '../../../../src/errors.js';
-import type { DeviceConfig, Finding, Inventory } from '../../../../src/index.js';
+import type { DeviceConfig, Finding, Inventory, VdpaName } from '../../../../src/index.js';
 import { sampleHost } from './sample-host.js';
 
 export interface FakeHost extends HostReader {
@@ -13,14 +13,22 @@ export function fakeHost(
     inventory?: Inventory;
     findings?: readonly Finding[];
     config?: (name: string) => DeviceConfig;
+    /** The driver that a function is reserved for. */
+    override?: (address: string) => string | null;
   } = {},
 ): FakeHost {
-  const { inventory = sampleHost(), findings = sampleFindings, config = netConfig } = parts;
+  const {
+    inventory = sampleHost(),
+    findings = sampleFindings,
+    config = netConfig,
+    override = () => null,
+  } = parts;
   return {
     closed: false,
     inventory: async () => inventory,
     preflight: async () => findings,
     deviceConfig: async (name) => config(name),
+    driverOverride: async (address) => override(address),
     async close() {
       this.closed = true;
     },
@@ -39,13 +47,13 @@ export const sampleFindings: readonly Finding[] = [
     code: 'privilege',
     severity: 'warning',
     message: 'without CAP_NET_ADMIN: listing works; statistics, create, delete and set are refused',
-    cure: 'run as root',
+    cure: 'run as root of the host',
   },
 ];
 
 export function netConfig(name: string): DeviceConfig {
   return {
-    name,
+    name: name as VdpaName,
     class: 'net',
     features: 0x300020020n,
     featureNames: ['MAC', 'CTRL_VQ', 'VERSION_1', 'ACCESS_PLATFORM'],
@@ -58,7 +66,7 @@ export function netConfig(name: string): DeviceConfig {
 
 export function blockConfig(name: string): DeviceConfig {
   return {
-    name,
+    name: name as VdpaName,
     class: 'block',
     features: 0x300000000n,
     featureNames: ['VERSION_1', 'ACCESS_PLATFORM'],
@@ -92,5 +100,13 @@ export function refusesConfig(name: string): DeviceConfig {
     errno: 'EOPNOTSUPP',
     step: 'DEV_CONFIG_GET',
     retry: 'never',
+  });
+}
+
+/** What a function says whose driver holds its lock. */
+export function refusesOverride(address: string): null {
+  throw new VdpaError('KERNEL_TIMEOUT', `driver_override of ${address}: no answer`, {
+    step: `driver_override of ${address}`,
+    retry: 'later',
   });
 }

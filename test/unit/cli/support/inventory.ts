@@ -51,7 +51,6 @@ export function pciFunction(address: string, parts: Partial<PciFunction> = {}): 
     pciClass: '020000',
     revision: 0,
     driver: 'mlx5_core',
-    driverOverride: null,
     numaNode: 0,
     iommuGroup: 41,
     netdevs: [],
@@ -153,11 +152,11 @@ export function sfDevice(
 ): VdpaDevice {
   return device(name, 'sf', {
     id: `pci/${on.address}/sf/${sfNumber}`,
-    managementDevice: 'auxiliary/mlx5_core.sf.4',
+    managementDevice: `auxiliary/mlx5_core.sf.${sfNumber}`,
     reasons: ['scalable-function-parent'],
     ...parts,
     parent: {
-      path: `pci0000:64/${on.address}/mlx5_core.sf.4`,
+      path: `pci0000:64/${on.address}/mlx5_core.sf.${sfNumber}`,
       pciAddress: on.address,
       pfAddress: on.address,
       sfNumber,
@@ -170,6 +169,19 @@ export function simulator(name: string, parts: DeviceParts = {}): VdpaDevice {
   return device(name, 'simulator', {
     managementDevice: parts.class === 'block' ? 'vdpasim_blk' : 'vdpasim_net',
     reasons: parts.class === 'block' ? ['software-parent', 'not-virtio-net'] : ['software-parent'],
+    ...parts,
+  });
+}
+
+/** What can make a device on a scalable function. */
+export function sfManagement(
+  on: PhysicalFunction,
+  sfNumber: number,
+  parts: Partial<ManagementDevice> = {},
+): ManagementDevice {
+  return managementDevice(`auxiliary/mlx5_core.sf.${sfNumber}`, {
+    pciAddress: on.address,
+    sfNumber,
     ...parts,
   });
 }

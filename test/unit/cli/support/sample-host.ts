@@ -5,6 +5,7 @@ import {
   netdev,
   pf,
   sfDevice,
+  sfManagement,
   simulator,
   unbound,
   vf,
@@ -16,7 +17,7 @@ export function sampleHost(): Inventory {
   const first = pf('0000:65:00.0', {
     totalVfs: 32,
     numVfs: 32,
-    netdevs: [netdev('enp101s0f0np0', { physPortName: 'p0' })],
+    netdevs: [netdev('enp101s0f0np0', { physPortName: 'p0', physSwitchId: '00c1b8fefff6ceb8' })],
   });
   const second = pf('0000:b3:00.0', {
     totalVfs: 16,
@@ -30,6 +31,7 @@ export function sampleHost(): Inventory {
       representor: netdev(`enp101s0f0npf0vf${index}`, {
         ifindex: 10 + index,
         physPortName: `pf0vf${index}`,
+        physSwitchId: '00c1b8fefff6ceb8',
       }),
     }),
   );
@@ -57,7 +59,8 @@ export function sampleHost(): Inventory {
     ],
     managementDevices: [
       ...vfs.map(({ address }) => managementDevice(`pci/${address}`)),
-      managementDevice('auxiliary/mlx5_core.sf.4'),
+      sfManagement(first, 88),
+      sfManagement(first, 89),
       managementDevice('vdpasim_net', { maxVqs: 3 }),
       managementDevice('vduse', { maxVqs: null, features: null, featureNames: [] }),
     ],

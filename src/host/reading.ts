@@ -1,0 +1,7 @@
+// What an opened host works with, as one module that is loaded at that moment.
+export { Connection } from './connection.js';
+export { deviceConfig } from './device-config.js';
+export { inventoryOf } from './inventory.js';
+export { preflight } from './preflight.js';
+export { Resolver } from './resolver.js';
+export { vendorStats } from './vendor-stats.js';
