@@ -53,6 +53,8 @@ Result<void> PlaceMgmtDevices(const HostRoot& root, Snapshot& snapshot) {
 
 std::vector<std::string> FindPciCarriers(const Snapshot& snapshot) {
   std::vector<std::string> carriers;
+  carriers.reserve(snapshot.bus_devices.size() + snapshot.scalable_functions.size() +
+                   snapshot.mgmt_devices.size());
   for (const BusDevice& device : snapshot.bus_devices) {
     carriers.emplace_back(NearestPciComponent(device.parent_path));
   }

@@ -42,7 +42,6 @@ describe('a captured host', () => {
         pciClass: '020000',
         revision: 5,
         driver: 'labnic',
-        driverOverride: null,
         numaNode: 1,
         iommuGroup: 40,
         totalVfs: 16,

@@ -158,10 +158,8 @@ describe("the links of a captured root never lead to this machine's files", () =
     tree.rawLink('sys/bus/pci/devices', '/sys/bus/pci/devices');
     await using host = await VdpaHost.open({ root: tree.root });
 
-    await expect(host.inventory()).rejects.toMatchObject({
-      code: 'KERNEL_REFUSED',
-      errno: 'ELOOP',
-    });
+    // What leads nowhere is not there; the rest of the tree is readable.
+    expect(await host.inventory()).toMatchObject({ pfs: [], vfs: [], others: [] });
   });
 });
 

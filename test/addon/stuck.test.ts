@@ -26,7 +26,7 @@ describe('a call that the kernel keeps beyond its deadline', () => {
         code: 'KERNEL_TIMEOUT',
         step: 'inventory',
         retry: 'later',
-        outcome: 'unknown',
+        outcome: 'unchanged',
         message: expect.stringContaining('after 50 ms'),
       });
       expect((await host.deviceConfig('vdpa0')).class).toBe('net');
