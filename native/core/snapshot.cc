@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <map>
 #include <optional>
 #include <ranges>
 #include <set>
@@ -215,10 +216,13 @@ void KeepListed(std::vector<VdpaDevice>& rows, const std::vector<BusDevice>& lis
 
 /// In order of bus and name, of each the last row.
 void Order(std::vector<MgmtDevice>& rows) {
-  std::ranges::reverse(rows);
-  std::ranges::stable_sort(rows, {}, HandleOf);
-  const auto again = std::ranges::unique(rows, {}, HandleOf);
-  rows.erase(again.begin(), again.end());
+  std::map<std::pair<std::string, std::string>, MgmtDevice> by_handle;
+  for (MgmtDevice& row : rows) {
+    std::pair handle(row.bus, row.name);
+    by_handle.insert_or_assign(std::move(handle), std::move(row));
+  }
+  rows.clear();
+  for (auto& [handle, row] : by_handle) rows.push_back(std::move(row));
 }
 
 Result<void> SnapshotTaker::ReadBus() {
