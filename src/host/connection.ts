@@ -16,7 +16,7 @@ const maxStuck = 4;
  * the process's other work. A call that the kernel keeps beyond its deadline is left behind on its
  * thread, and the next goes to a fresh one.
  */
-export class Connection implements AsyncDisposable {
+export class Connection {
   readonly native: NativeHost;
   /** False for a captured tree. */
   readonly live: boolean;
@@ -69,10 +69,6 @@ export class Connection implements AsyncDisposable {
   async close(): Promise<void> {
     this.#closing ??= this.#end();
     await this.#closing;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
   }
 
   async #end(): Promise<void> {

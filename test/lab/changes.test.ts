@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type NativeHost, openNativeHost } from '../../src/native.js';
 import * as lab from '../support/lab-host.js';
 
@@ -6,14 +6,10 @@ import * as lab from '../support/lab-host.js';
 const timeoutMs = 10_000;
 let native: NativeHost;
 beforeAll(() => {
-  lab.reset();
   native = openNativeHost('/');
 });
 afterAll(() => native.close());
-afterEach(() => {
-  lab.reset();
-  expect(lab.kernelComplaints()).toEqual([]);
-});
+lab.eachOnBareHost();
 
 function request(name: string, vf: string) {
   return {

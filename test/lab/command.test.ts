@@ -1,14 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import ts from 'typescript';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import * as lab from '../support/lab-host.js';
 
-beforeEach(() => lab.reset());
-afterEach(() => {
-  lab.reset();
-  expect(lab.kernelComplaints()).toEqual([]);
-});
+lab.eachOnBareHost();
 
 describe('the command', () => {
   function command(...args: readonly string[]) {

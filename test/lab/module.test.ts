@@ -1,13 +1,9 @@
 import { writeFileSync } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { VdpaHost } from '../../src/index.js';
 import * as lab from '../support/lab-host.js';
 
-beforeEach(() => lab.reset());
-afterEach(() => {
-  lab.reset();
-  expect(lab.kernelComplaints()).toEqual([]);
-});
+lab.eachOnBareHost();
 
 describe('the module', () => {
   const modules = ['vdpa_sim_net', 'vdpa_sim_blk', 'vdpa_sim', 'vhost_vdpa', 'virtio_vdpa', 'vdpa'];

@@ -1,12 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import * as lab from '../support/lab-host.js';
 
-beforeEach(() => lab.reset());
-afterEach(() => {
-  lab.reset();
-  expect(lab.kernelComplaints()).toEqual([]);
-});
+lab.eachOnBareHost();
 
 /** Runs a script against the built library in a process of its own and takes its JSON. */
 function inProcess(script: string, ...wrapper: readonly string[]): Record<string, unknown> {

@@ -1,18 +1,14 @@
 import { readFileSync } from 'node:fs';
-import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { VdpaHost } from '../../src/index.js';
 import * as lab from '../support/lab-host.js';
 
 let host: VdpaHost;
 beforeAll(async () => {
-  lab.reset();
   host = await VdpaHost.open();
   return async () => host.close();
 });
-afterEach(() => {
-  lab.reset();
-  expect(lab.kernelComplaints()).toEqual([]);
-});
+lab.eachOnBareHost();
 
 describe('resolve', () => {
   test('follows a device through deletion, another name and another char device', () => {

@@ -1,18 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { VdpaHost } from '../../src/index.js';
 import { openNativeHost } from '../../src/native.js';
 import * as lab from '../support/lab-host.js';
 
-afterEach(() => {
-  lab.reset();
-  expect(lab.kernelComplaints()).toEqual([]);
-});
+lab.eachOnBareHost();
 
 describe('a snapshot', () => {
   test('has every live device when others are deleted between two receives of a dump', () => {
-    lab.reset();
     const seen = JSON.parse(lab.run('build/native-test/lab/dump_race'));
 
     // The kernel's own dump loses live devices: without that, this would prove nothing.
@@ -30,7 +26,6 @@ describe('a snapshot', () => {
 
   test('has every device that lives throughout while another process deletes and re-adds', async () => {
     const rounds = lab.long ? 300 : 8;
-    lab.reset();
     lab.enableVfs(lab.pfA, 8);
     const native = openNativeHost('/');
     // Some before, some after, some between those that come and go; more than one receive holds.

@@ -1,14 +1,10 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { VdpaHost } from '../../src/index.js';
 import * as lab from '../support/lab-host.js';
 
-beforeEach(() => lab.reset());
-afterEach(() => {
-  lab.reset();
-  expect(lab.kernelComplaints()).toEqual([]);
-});
+lab.eachOnBareHost();
 
 function worker(script: string): Worker {
   return new Worker(

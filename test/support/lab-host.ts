@@ -2,6 +2,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
+import { afterEach, beforeEach, expect } from 'vitest';
 
 /** What tests do to the lab's kernel, through sysfs and iproute2: never through the library itself. */
 
@@ -57,6 +58,15 @@ export function reset(): void {
     const file = `/sys/bus/pci/devices/${address}/sriov_numvfs`;
     if (existsSync(file) && readFileSync(file, 'utf8').trim() !== '0') writeFileSync(file, '0');
   }
+}
+
+/** Each test of the file begins on a bare host, and none makes the kernel complain. */
+export function eachOnBareHost(): void {
+  beforeEach(() => reset());
+  afterEach(() => {
+    reset();
+    expect(kernelComplaints()).toEqual([]);
+  });
 }
 
 /** The kernel's warnings and worse since the last look; empty when all is well. */
