@@ -1,33 +1,23 @@
 #include "snapshot.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
-#include <map>
 #include <optional>
-#include <ranges>
 #include <set>
-#include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "missing_rows.h"
 #include "netdev.h"
 #include "number_text.h"
 #include "pci.h"
 #include "pci_carriers.h"
 #include "scalable_function.h"
+#include "snapshot_rows.h"
 #include "vdpa_bus.h"
 
 namespace vdpa {
 namespace {
-
-constexpr int kAskAttempts = 3;
-
-using Handle = std::pair<std::string, std::string>;  // bus, name
-using HandleView = std::pair<std::string_view, std::string_view>;
-
-HandleView HandleOf(const MgmtDevice& device) { return {device.bus, device.name}; }
 
 class SnapshotTaker {
  public:
@@ -45,16 +35,10 @@ class SnapshotTaker {
   Result<void> ReadBus();
   Result<void> ReadPci();
   Result<void> ReadLinks();
-  Result<void> AskForMissingMgmtDevices();
-  Result<void> AskForMissingDevices();
-  template <typename T, typename Read>
-  Result<void> Ask(const Read& read, std::vector<T>& rows);
-  bool HasMgmtDevice(const HandleView& handle) const;
   void PutAside(std::uint64_t seqnum);
   template <typename T>
   Result<std::vector<T>> Dumped(Result<std::vector<T>> rows);
   Result<std::optional<std::uint64_t>> ReadSeqnum() const;
-  void ForgetFamily();
   void Done(SnapshotStep step) const {
     if (options_->after_step) options_->after_step(step);
   }
@@ -72,7 +56,7 @@ class SnapshotTaker {
   std::optional<Snapshot> previous_;  ///< the latest that lost nothing, complete
   std::uint64_t previous_seqnum_ = 0;
   std::vector<Netdev> netdevs_before_;
-  std::set<Handle> mgmt_ever_seen_;
+  std::set<MgmtHandle> mgmt_ever_seen_;
 };
 
 Result<std::optional<std::uint64_t>> SnapshotTaker::ReadSeqnum() const {
@@ -138,7 +122,8 @@ Result<void> SnapshotTaker::ReadAgainWhileChanging() {
 }
 
 void SnapshotTaker::PutAside(std::uint64_t seqnum) {
-  for (const MgmtDevice& device : now_.mgmt_devices) mgmt_ever_seen_.emplace(HandleOf(device));
+  for (const MgmtDevice& device : now_.mgmt_devices)
+    mgmt_ever_seen_.emplace(device.bus, device.name);
   netdevs_before_ = now_.netdevs;
   if (lost_) return;
   previous_ = std::move(now_);
@@ -153,13 +138,6 @@ Result<void> SnapshotTaker::ReadOnce() {
   if (read) read = ReadPci();
   if (read) read = ReadLinks();
   return read;
-}
-
-void SnapshotTaker::ForgetFamily() {
-  no_family_ = true;
-  now_.abi.reset();
-  now_.mgmt_devices.clear();
-  now_.vdpa_devices.clear();
 }
 
 /// A dump whose answers were dropped is as good as none; the names in sysfs make up for it.
@@ -179,7 +157,8 @@ Result<void> SnapshotTaker::ReadFamily() {
     // A captured tree may hold no netlink recordings at all.
     const bool absent = error.fault == Fault::kNoFamily || (!root_->Live() && IsGone(error));
     if (!absent) return std::unexpected(error);
-    ForgetFamily();
+    no_family_ = true;
+    ForgetFamily(now_);
     return {};
   };
   const auto abi = family_->Abi(deadline_);
@@ -196,41 +175,12 @@ Result<void> SnapshotTaker::ReadFamily() {
   return {};
 }
 
-/// Drops the rows of devices that are not on the bus. Of two rows of one device the later one
-/// stays: the device was deleted and made again during the dump.
-void KeepListed(std::vector<VdpaDevice>& rows, const std::vector<BusDevice>& listed) {
-  std::vector<bool> told(listed.size());
-  std::vector<VdpaDevice> kept;
-  kept.reserve(rows.size());
-  for (VdpaDevice& row : std::views::reverse(rows)) {
-    const auto place = std::ranges::lower_bound(listed, row.name, {}, &BusDevice::name);
-    if (place == listed.end() || place->name != row.name) continue;
-    const auto index = static_cast<std::size_t>(place - listed.begin());
-    if (told[index]) continue;
-    told[index] = true;
-    kept.push_back(std::move(row));
-  }
-  std::ranges::reverse(kept);
-  rows = std::move(kept);
-}
-
-/// In order of bus and name, of each the last row.
-void Order(std::vector<MgmtDevice>& rows) {
-  std::map<std::pair<std::string, std::string>, MgmtDevice> by_handle;
-  for (MgmtDevice& row : rows) {
-    std::pair handle(row.bus, row.name);
-    by_handle.insert_or_assign(std::move(handle), std::move(row));
-  }
-  rows.clear();
-  for (auto& [handle, row] : by_handle) rows.push_back(std::move(row));
-}
-
 Result<void> SnapshotTaker::ReadBus() {
   auto devices = ReadBusDevices(*root_);
   if (!devices) return std::unexpected(devices.error());
   now_.bus_devices = std::move(*devices).value_or(std::vector<BusDevice>());
   KeepListed(now_.vdpa_devices, now_.bus_devices);
-  Order(now_.mgmt_devices);
+  OrderMgmtDevices(now_.mgmt_devices);
   Done(SnapshotStep::kBusDevices);
   return {};
 }
@@ -271,87 +221,13 @@ Result<void> SnapshotTaker::ReadLinks() {
   return {};
 }
 
-/// Whether the family refuses to tell about this one thing: it has no management device, or the
-/// command is not for it.
-bool IsRefusal(const Error& error) {
-  return error.fault == Fault::kSystem &&
-         (error.errno_value == EINVAL || error.errno_value == EOPNOTSUPP);
-}
-
-/// Asks for one thing and adds it, unless the kernel refuses to tell of it. kGone when it is gone.
-template <typename T, typename Read>
-Result<void> SnapshotTaker::Ask(const Read& read, std::vector<T>& rows) {
-  Result<T> row = read();
-  for (int again = 1; again < kAskAttempts; ++again) {
-    if (row || row.error().fault != Fault::kLost) break;
-    row = read();
-  }
-  if (row) {
-    rows.push_back(std::move(*row));
-  } else if (row.error().fault == Fault::kNoFamily) {
-    ForgetFamily();  // the module went
-  } else if (!IsRefusal(row.error())) {
-    return std::unexpected(std::move(row.error()));
-  }
-  return {};
-}
-
 Result<void> SnapshotTaker::Complete() {
   complete_ = true;
-  if (!root_->Live()) return {};
-  const Result<void> asked = AskForMissingDevices();
-  return asked ? AskForMissingMgmtDevices() : asked;
-}
-
-/// While they are in order.
-bool SnapshotTaker::HasMgmtDevice(const HandleView& handle) const {
-  return std::ranges::binary_search(now_.mgmt_devices, handle, {}, HandleOf);
-}
-
-/// Management devices have no directory that lists them. But those seen in any attempt, and those
-/// that devices name, are known by name.
-Result<void> SnapshotTaker::AskForMissingMgmtDevices() {
-  if (!now_.abi) return {};
-  std::set<Handle> missing;
-  for (const Handle& handle : mgmt_ever_seen_) {
-    if (!HasMgmtDevice(handle)) missing.insert(handle);
-  }
-  for (const VdpaDevice& device : now_.vdpa_devices) {
-    const HandleView handle(device.mgmt_bus, device.mgmt_name);
-    if (!HasMgmtDevice(handle)) missing.emplace(handle);
-  }
-  if (missing.empty()) return {};
-  for (const Handle& handle : missing) {
-    const Result<void> asked =
-        Ask([&] { return family_->ReadMgmtDevice(handle.first, handle.second, deadline_); },
-            now_.mgmt_devices);
-    if (!asked && !IsGone(asked.error())) return asked;
-    if (!now_.abi) return {};
-  }
-  Order(now_.mgmt_devices);
+  if (!root_->Live() || !now_.abi) return {};
+  const Result<void> asked = AskForMissingRows(*family_, mgmt_ever_seen_, deadline_, now_);
+  if (!asked) return asked;
+  no_family_ = !now_.abi;
   return PlaceMgmtDevices(*root_, now_);
-}
-
-/// Also done after a consistent attempt: a device is in sysfs a moment before its event is counted,
-/// and only an answer tells a device being born from one that the family does not manage.
-Result<void> SnapshotTaker::AskForMissingDevices() {
-  // All rows are of devices on the bus, each of another one.
-  if (!now_.abi || now_.vdpa_devices.size() == now_.bus_devices.size()) return {};
-  std::set<std::string> listed;
-  for (const VdpaDevice& device : now_.vdpa_devices) listed.insert(device.name);
-  std::vector<BusDevice> present;
-  present.reserve(now_.bus_devices.size());
-  for (BusDevice& device : now_.bus_devices) {
-    if (now_.abi && !listed.contains(device.name)) {
-      const Result<void> asked =
-          Ask([&] { return family_->ReadDevice(device.name, deadline_); }, now_.vdpa_devices);
-      if (!asked && IsGone(asked.error())) continue;
-      if (!asked) return asked;
-    }
-    present.push_back(std::move(device));
-  }
-  now_.bus_devices = std::move(present);
-  return {};
 }
 
 }  // namespace
