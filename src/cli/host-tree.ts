@@ -45,6 +45,8 @@ export interface VfBranch {
 export interface OtherBranch {
   readonly type: 'other';
   readonly function: PciFunction;
+  /** Of a port that is not capable of SR-IOV. */
+  readonly scalableFunctions: readonly SfBranch[];
   readonly devices: readonly VdpaDevice[];
 }
 
@@ -62,6 +64,8 @@ export interface SoftwareBranch {
 
 export function hostTree({ pfs, vfs, others, devices, managementDevices }: Inventory): HostTree {
   const pfAddresses = new Set<string>(pfs.map(({ address }) => address));
+  /** What scalable functions hang below: a port may have them without being capable of SR-IOV. */
+  const ports = new Set<string>([...pfs, ...others].map(({ address }) => address));
   const places = new Set<string>([...pfs, ...vfs, ...others].map(({ address }) => address));
   const onFunction = new Map<string, VdpaDevice[]>();
   const onSf = new Map<string, Map<number | null, VdpaDevice[]>>();
@@ -75,7 +79,7 @@ export function hostTree({ pfs, vfs, others, devices, managementDevices }: Inven
         managementDevice: handle,
         devices: [],
       });
-    } else if (sfNumber !== null && pciAddress !== null && pfAddresses.has(pciAddress)) {
+    } else if (sfNumber !== null && pciAddress !== null && ports.has(pciAddress)) {
       // A scalable function that could carry a device has its place, with or without one.
       at(
         at(onSf, pciAddress, () => new Map()),
@@ -86,7 +90,7 @@ export function hostTree({ pfs, vfs, others, devices, managementDevices }: Inven
   }
   for (const device of devices) {
     const { kind, pciAddress, pfAddress, sfNumber } = device.parent;
-    if (kind === 'sf' && pfAddress !== null && pfAddresses.has(pfAddress)) {
+    if (kind === 'sf' && pfAddress !== null && ports.has(pfAddress)) {
       push(
         at(onSf, pfAddress, () => new Map()),
         sfNumber,
@@ -129,7 +133,12 @@ export function hostTree({ pfs, vfs, others, devices, managementDevices }: Inven
     if (!pfAddresses.has(vf.pfAddress)) nodeOf(vf).others.push(vfBranch(vf));
   }
   for (const other of others) {
-    nodeOf(other).others.push({ type: 'other', function: other, devices: devicesOf(other) });
+    nodeOf(other).others.push({
+      type: 'other',
+      function: other,
+      scalableFunctions: sfBranches(onSf.get(other.address)),
+      devices: devicesOf(other),
+    });
   }
   return {
     numaNodes: [...nodes]

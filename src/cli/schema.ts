@@ -88,6 +88,10 @@ const virtualFunction = z
   })
   .meta({ id: 'VirtualFunction' });
 
+const scalableFunctions = z.array(
+  z.strictObject({ sfNumber: count.nullable(), devices: z.array(device) }),
+);
+
 const physicalFunction = z
   .strictObject({
     type: z.literal('pf'),
@@ -95,14 +99,12 @@ const physicalFunction = z
     totalVfs: count,
     numVfs: count,
     vfs: z.array(virtualFunction),
-    scalableFunctions: z.array(
-      z.strictObject({ sfNumber: count.nullable(), devices: z.array(device) }),
-    ),
+    scalableFunctions,
   })
   .meta({ id: 'PhysicalFunction' });
 
 const otherFunction = z
-  .strictObject({ type: z.literal('other'), ...functionShape })
+  .strictObject({ type: z.literal('other'), ...functionShape, scalableFunctions })
   .meta({ id: 'OtherFunction' });
 
 const managementDevice = z

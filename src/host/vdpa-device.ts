@@ -120,12 +120,11 @@ function inNaturalOrder(devices: readonly VdpaDevice[]): VdpaDevice[] {
 
 /**
  * Whether both speak of one device. On a host that never stood still a name may have moved to
- * another PCI function between the two readings.
+ * another PCI function or scalable function between the two readings. What a management device on
+ * a bus makes lies below it.
  */
 function standsOn(family: VdpaDeviceRow, bus: BusDeviceRow): boolean {
-  return (
-    family.managementBus !== 'pci' || bus.parentPath.split('/').includes(family.managementName)
-  );
+  return family.managementBus === '' || bus.parentPath.split('/').includes(family.managementName);
 }
 
 function charDevice(row: BusDeviceRow): CharDevice | null {

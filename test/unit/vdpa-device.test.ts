@@ -187,6 +187,12 @@ describe('a name that both readings have', () => {
     expect(deviceOf({ family: elsewhere, consistent: false })).toMatchObject(unmanaged);
   });
 
+  test('is not, on a host that did not, when it moved to another scalable function', () => {
+    const family = { managementBus: 'auxiliary', managementName: 'mlx5_core.sf.5', deviceId: 2 };
+    const scene = { bus: { parentPath: sfParent }, family, consistent: false };
+    expect(deviceOf(scene)).toMatchObject({ class: null, managementDevice: null, maxVqs: null });
+  });
+
   test('is not when the function is but the beginning of the one in the path', () => {
     const bus = { parentPath: 'pci0000:64/0000:64:02.0/0000:65:00.2x' };
     expect(deviceOf({ bus, consistent: false })).toMatchObject({ managementDevice: null });

@@ -39,7 +39,12 @@ export function functionJson(branch: PfBranch | VfBranch | OtherBranch) {
     case 'vf':
       return vfJson(branch);
     default:
-      return { type, ...branch.function, devices };
+      return {
+        type,
+        ...branch.function,
+        devices,
+        scalableFunctions: branch.scalableFunctions,
+      };
   }
 }
 

@@ -10,7 +10,7 @@ import { type Answer, type FunctionBranch, functionOf, type ShowResult } from '.
 import { reasonTexts, stateCell, stateMark, stateStyle, stateWords } from './device-state.js';
 import { layOut, tableLines } from './rows.js';
 import { type Cell, cell, type Terminal } from './terminal.js';
-import { pfChildLines } from './tree-view.js';
+import { portChildLines } from './tree-view.js';
 import { counted, parentWords } from './words.js';
 
 /** Every match, one section each. */
@@ -169,7 +169,7 @@ function functionLines(
       ],
       terminal,
     ),
-    ...(branch.type === 'pf' ? pfChildLines(branch, inventory, terminal) : []),
+    ...(branch.type === 'vf' ? [] : portChildLines(branch, inventory, terminal)),
   ];
 }
 

@@ -33,9 +33,15 @@ export function treeLines(inventory: Inventory, terminal: Terminal, root = '/'):
   ];
 }
 
-/** What hangs below one PF. */
-export function pfChildLines(pf: PfBranch, inventory: Inventory, terminal: Terminal): string[] {
-  return drawBranches(new TreeDrawing(inventory, terminal).pfChildren(pf), terminal, '  ');
+/** What hangs below one port: all of it below a PF, the scalable functions below any other. */
+export function portChildLines(
+  port: PfBranch | OtherBranch,
+  inventory: Inventory,
+  terminal: Terminal,
+): string[] {
+  const draw = new TreeDrawing(inventory, terminal);
+  const branches = port.type === 'pf' ? draw.pfChildren(port) : draw.scalableFunctions(port);
+  return drawBranches(branches, terminal, '  ');
 }
 
 const softwareNames: Readonly<Record<SoftwareParentKind, string>> = {
@@ -71,20 +77,20 @@ class TreeDrawing {
     return branches;
   }
 
-  pfChildren({ devices, vfs, scalableFunctions }: PfBranch): Branch[] {
+  pfChildren(pf: PfBranch): Branch[] {
     return [
-      ...this.#devices(devices),
-      ...vfRuns(vfs, this.#managed).map((item) =>
+      ...this.#devices(pf.devices),
+      ...vfRuns(pf.vfs, this.#managed).map((item) =>
         item.type === 'run' ? this.#run(item) : this.#vf(item),
       ),
-      ...scalableFunctions.map(({ sfNumber, devices }) =>
-        this.#holder(
-          [cell(`sf ${sfNumber ?? '?'}`), cell(''), cell('')],
-          devices,
-          'no vDPA device',
-        ),
-      ),
+      ...this.scalableFunctions(pf),
     ];
+  }
+
+  scalableFunctions({ scalableFunctions }: PfBranch | OtherBranch): Branch[] {
+    return scalableFunctions.map(({ sfNumber, devices }) =>
+      this.#holder([cell(`sf ${sfNumber ?? '?'}`), cell(''), cell('')], devices, 'no vDPA device'),
+    );
   }
 
   #numa({ numaNode, pfs, others }: NumaBranch): Branch {
@@ -132,12 +138,15 @@ class TreeDrawing {
     return { cells: [cell(text, 'faint')], children: [] };
   }
 
-  #other({ function: { address, netdevs, driver }, devices }: OtherBranch): Branch {
-    return this.#holder(
+  #other(branch: OtherBranch): Branch {
+    const { address, netdevs, driver } = branch.function;
+    const functions = branch.scalableFunctions.length;
+    const { cells, children } = this.#holder(
       [cell(`function ${address}`), cell(netdevNames(netdevs)), cell(driver ?? 'no driver')],
-      devices,
-      'no vDPA device',
+      branch.devices,
+      functions === 0 ? 'no vDPA device' : counted(functions, 'scalable function'),
     );
+    return { cells, children: [...children, ...this.scalableFunctions(branch)] };
   }
 
   #software({ kind, managementDevice, devices }: SoftwareBranch): Branch {

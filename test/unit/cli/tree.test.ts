@@ -177,6 +177,23 @@ describe('tree', () => {
     ]);
   });
 
+  it('draws the scalable functions of a port without SR-IOV below it, free or not', () => {
+    const single = pciFunction('0000:07:00.0', { netdevs: [netdev('eth7')] });
+    const lines = treeLines(
+      inventory({
+        others: [single],
+        devices: [sfDevice('vdpa1', single, 88)],
+        managementDevices: [sfManagement(single, 88), sfManagement(single, 7)],
+      }),
+      plain,
+    );
+    expect(lines.slice(2, 5).map((line) => line.trim())).toEqual([
+      '└─ function 0000:07:00.0  eth7  mlx5_core  2 scalable functions',
+      '├─ sf 7   no vDPA device',
+      '└─ sf 88  – vdpa1  /dev/vhost-vdpa-1  on a scalable function',
+    ]);
+  });
+
   it('names the class of a device that is not a network device', () => {
     const host = inventory({ devices: [simulator('blk0', { class: 'block' })] });
     expect(treeLines(host, plain).join('\n')).toContain('– blk0 (block)');

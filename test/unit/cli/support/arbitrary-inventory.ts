@@ -89,7 +89,7 @@ export const anyInventory: fc.Arbitrary<Inventory> = fc
         case 'pf':
           return device(name, 'pf', onFunction(somePf.address));
         case 'sf':
-          return sfDevice(name, somePf, at % 4, parts);
+          return sfDevice(name, at % 3 === 0 ? someOther : somePf, at % 4, parts);
         case 'pci':
           return device(name, 'pci', onFunction(someOther.address));
         case 'simulator':
@@ -109,7 +109,9 @@ export const anyInventory: fc.Arbitrary<Inventory> = fc
       managementDevices: host.managed
         ? [
             ...vfs.map(({ address }) => managementDevice(`pci/${address}`)),
-            ...pfs.flatMap((owner) => [1, 9].map((sfNumber) => sfManagement(owner, sfNumber))),
+            ...[...pfs, ...others].flatMap((owner) =>
+              [1, 9].map((sfNumber) => sfManagement(owner, sfNumber)),
+            ),
             managementDevice('vduse', { features: null, maxVqs: null }),
           ]
         : [],

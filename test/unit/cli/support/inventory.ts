@@ -146,7 +146,7 @@ export function vfDevice(name: string, on: VirtualFunction, parts: DeviceParts =
 
 export function sfDevice(
   name: string,
-  on: PhysicalFunction,
+  on: PciFunction,
   sfNumber: number,
   parts: DeviceParts = {},
 ): VdpaDevice {
@@ -175,7 +175,7 @@ export function simulator(name: string, parts: DeviceParts = {}): VdpaDevice {
 
 /** What can make a device on a scalable function. */
 export function sfManagement(
-  on: PhysicalFunction,
+  on: PciFunction,
   sfNumber: number,
   parts: Partial<ManagementDevice> = {},
 ): ManagementDevice {
