@@ -1,13 +1,13 @@
 #include "pci.h"
 
 #include <algorithm>
-#include <chrono>
 #include <string_view>
 #include <utility>
 
 #include "device_path.h"
 #include "driver_index.h"
 #include "number_text.h"
+#include "paced_deadline.h"
 #include "pci_address.h"
 #include "pci_attributes.h"
 
@@ -46,18 +46,20 @@ class PciReader {
   Result<std::vector<VfPlace>> LocateVfs(const Slot& pf, const std::vector<std::uint32_t>& indexes);
   Result<void> ReadVf(const Slot& pf, Slot& vf, PciFunction row);
 
-  Result<void> CheckTime() const;
+  Result<void> CheckTime();
   Slot* Find(const std::optional<PciAddress>& address);
   PciAttributes Of(const Slot& slot) const { return {*root_, slot.text}; }
 
   const HostRoot* root_;
   std::vector<Slot> slots_;
   DriverIndex drivers_;
-  Deadline deadline_;
+  /// Over all functions: a tree that was given to us may hold any number of them, and a call that
+  /// is not done soon after its deadline counts as stuck in the kernel.
+  PacedDeadline deadline_;
 };
 
-Result<void> PciReader::CheckTime() const {
-  if (std::chrono::steady_clock::now() < deadline_) return {};
+Result<void> PciReader::CheckTime() {
+  if (!deadline_.Passed()) return {};
   return std::unexpected(Error{Fault::kTimeout, "read PCI functions"});
 }
 

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <map>
 
+#include "core/pci_address.h"
 #include "support/sysfs_tree.h"
 
 using namespace vdpa;
@@ -216,6 +217,28 @@ TEST_CASE("the deadline ends the reading between two functions") {
   const Deadline over = std::chrono::steady_clock::now();
   CHECK(ReadPciFunctions(tree.Captured(), {}, over).error().fault == Fault::kTimeout);
   CHECK(ReadPciFunctions(tree.Captured(), {}, Later())->size() == 5);
+}
+
+TEST_CASE("the deadline ends a long reading in its midst") {
+  SysfsTree tree;
+  SUBCASE("of functions that are neither PFs nor VFs") {
+    for (unsigned number = 0; number < 2000; ++number) {
+      const PciAddress address = VfAddress(*ParsePciAddress("0000:11:00.0"), 0, 1, number).value();
+      tree.Directory("sys/bus/pci/devices/" + FormatPciAddress(address));
+    }
+  }
+  SUBCASE("of VFs") { tree.PhysicalFunction({.total_vfs = 300, .num_vfs = 300}); }
+  const HostRoot root = tree.Captured();
+  // A quarter of the shortest of several readings is never enough for another.
+  auto whole = std::chrono::steady_clock::duration::max();
+  for (int reading = 0; reading < 8; ++reading) {
+    const auto begin = std::chrono::steady_clock::now();
+    REQUIRE(ReadPciFunctions(root, {}, Later()));
+    whole = std::min(whole, std::chrono::steady_clock::now() - begin);
+  }
+  const auto read = ReadPciFunctions(root, {}, std::chrono::steady_clock::now() + whole / 4);
+  REQUIRE_FALSE(read);
+  CHECK(read.error().fault == Fault::kTimeout);
 }
 
 TEST_CASE("a driver override is what an administrator wrote, or unset") {
