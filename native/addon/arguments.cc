@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "addon/text.h"
+
 namespace vdpa::addon {
 
 namespace {
@@ -33,7 +35,7 @@ class Properties {
     const Napi::Value value = Get(name);
     if (value.IsNull()) return std::nullopt;
     if (!value.IsString()) return Refuse<std::string>();
-    return value.As<Napi::String>().Utf8Value();
+    return NameOf(value.As<Napi::String>());
   }
 
   std::optional<std::uint16_t> Word(const char* name) {
@@ -92,15 +94,22 @@ void Arguments::Refuse(const std::string& expected) {
       .ThrowAsJavaScriptException();
 }
 
-std::string Arguments::Text() {
+template <typename Read>
+std::string Arguments::Bytes(const Read& read) {
   const Napi::Value value = Next();
   if (!value.IsString()) {
     Refuse("a string");
     return {};
   }
-  std::string text = value.As<Napi::String>().Utf8Value();
-  if (text.contains('\0')) Refuse("a string without NUL");
-  return text;
+  std::string bytes = read(value.As<Napi::String>());
+  if (bytes.contains('\0')) Refuse("a string without NUL");
+  return bytes;
+}
+
+std::string Arguments::Text() { return Bytes(NameOf); }
+
+std::string Arguments::Path() {
+  return Bytes([](const Napi::String& text) { return text.Utf8Value(); });
 }
 
 std::uint32_t Arguments::Unsigned(std::uint32_t limit) {

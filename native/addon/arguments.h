@@ -20,7 +20,10 @@ class Arguments {
   explicit Arguments(const Napi::CallbackInfo& info) : info_(info) {}
 
   bool Ok() const { return ok_; }
+  /// A name, or what contains one, as the kernel has it (addon/text.h).
   std::string Text();
+  /// A path of this machine, as it was given.
+  std::string Path();
   /// An integer up to `limit`.
   std::uint32_t Unsigned(std::uint32_t limit = std::numeric_limits<std::uint32_t>::max());
   /// How long a call may take; finite, so that adding it to the clock can not overflow.
@@ -31,6 +34,8 @@ class Arguments {
 
  private:
   Napi::Value Next() { return info_[index_++]; }
+  template <typename Read>
+  std::string Bytes(const Read& read);
   void Refuse(const std::string& expected);
 
   const Napi::CallbackInfo& info_;

@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "addon/text.h"
+
 namespace vdpa::addon {
 
 namespace {
@@ -40,8 +42,8 @@ Napi::Value Environment::MakeError(Napi::Env env, const Error& error) const {
   const bool ok =
       error_
           .Call({Napi::Number::New(env, static_cast<int>(error.fault)),
-                 Napi::String::New(env, error.op), Napi::Number::New(env, error.errno_value),
-                 Napi::String::New(env, error.message), offset})
+                 Napi::Value(env, TextOf(env, error.op)), Napi::Number::New(env, error.errno_value),
+                 Napi::Value(env, TextOf(env, error.message)), offset})
           .UnwrapTo(&made);
   return ok ? made : env.Undefined();
 }

@@ -57,7 +57,7 @@ Host::Host(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Host>(info) {
   // Not wrapped: the environment is being terminated, and nobody would ever delete this.
   if (IsEmpty()) return;
   Arguments arguments(info);
-  std::string path = arguments.Text();
+  std::string path = arguments.Path();
   if (!arguments.Ok()) return;
   Result<HostRoot> root = HostRoot::Open(std::move(path));
   if (!root) {

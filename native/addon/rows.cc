@@ -7,6 +7,7 @@
 #include <string>
 
 #include "addon/environment.h"
+#include "addon/text.h"
 
 namespace vdpa::addon {
 
@@ -166,14 +167,7 @@ class RowMaker {
 
   // Exact types only: an implicit conversion between these would be a wrong row.
   napi_value Convert(napi_value value) { return value; }
-  napi_value Convert(const std::string& text) {
-    napi_value value = undefined_;
-    // Nearly all names are ASCII, for which Latin-1 is the same and needs no decoding.
-    const bool ascii = std::ranges::all_of(text, [](char c) { return (c & 0x80) == 0; });
-    (ascii ? napi_create_string_latin1 : napi_create_string_utf8)(env_, text.data(), text.size(),
-                                                                  &value);
-    return value;
-  }
+  napi_value Convert(const std::string& text) { return TextOf(env_, text); }
   napi_value Convert(bool flag) {
     napi_value value = undefined_;
     napi_get_boolean(env_, flag, &value);

@@ -17,7 +17,11 @@ const maxNameBytes = 255;
  */
 export type DeviceId = string & { readonly [brand]: 'DeviceId' };
 
-/** A vDPA device's name on its bus: `vdpa0`. Given at creation; not an identity. */
+/**
+ * A vDPA device's name on its bus: `vdpa0`. Given at creation; not an identity. The kernel takes any
+ * bytes: each that is not part of UTF-8 is written as `\xff`, here and wherever names are, so that no
+ * two devices share a name and each can be asked for by the name it is shown with.
+ */
 export type VdpaName = string & { readonly [brand]: 'VdpaName' };
 
 export type DeviceIdParts =
@@ -57,13 +61,19 @@ export function parseDeviceId(text: string): DeviceIdParts {
   );
 }
 
-/** Whether a vDPA device can have this name: that of a directory in sysfs, 255 bytes at most. */
+/** How native/core/name_text.h writes one byte that would otherwise be ambiguous or no text. */
+const escapedByte = /\\x(?:5c|[89a-f][0-9a-f])/g;
+
+/**
+ * Whether a vDPA device can have this name: that of a directory in sysfs, 255 bytes at most. Half a
+ * surrogate pair stands for no bytes: it would be taken for another name.
+ */
 export function isVdpaName(text: unknown): text is VdpaName {
   return (
     typeof text === 'string' &&
-    /^[^/\0]+$/.test(text) &&
+    /^[^/\0\p{Cs}]+$/u.test(text) &&
     text !== '.' &&
     text !== '..' &&
-    Buffer.byteLength(text) <= maxNameBytes
+    Buffer.byteLength(text.replace(escapedByte, '?')) <= maxNameBytes
   );
 }

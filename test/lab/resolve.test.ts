@@ -78,6 +78,25 @@ describe('resolve', () => {
     expect(host.resolve('vdpa/sim0')).toMatchObject({ name: 'sim0' });
   });
 
+  test('finds a device whose name is no text by what it is shown as', async () => {
+    // Through a shell: no JavaScript string is this argument.
+    const odd = "$'v\\xff'";
+    lab.run('bash', '-c', `vdpa dev add name ${odd} mgmtdev vdpasim_net`);
+    try {
+      lab.run('bash', '-c', `echo -n ${odd} > /sys/bus/vdpa/drivers/vhost_vdpa/bind`);
+      lab.addDevice('v\ufffd', 'vdpasim_net');
+      const { devices } = await host.inventory();
+      expect(devices.map(({ name, class: kind }) => [name, kind]).sort()).toEqual([
+        ['v\\xff', 'net'],
+        ['v\ufffd', 'net'],
+      ]);
+      expect(host.resolve('vdpa/v\\xff')).toMatchObject({ name: 'v\\xff' });
+      expect(await host.deviceConfig('v\\xff')).toMatchObject({ name: 'v\\xff', class: 'net' });
+    } finally {
+      lab.run('bash', '-c', `vdpa dev del ${odd}`);
+    }
+  });
+
   test('never opens the node: a holder is not disturbed and sees no reset', async () => {
     lab.addDevice('sim0', 'vdpasim_net');
     lab.bind('sim0', 'vhost_vdpa');

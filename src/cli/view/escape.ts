@@ -11,6 +11,7 @@ export function escapeText(text: string, ascii = false): string {
   return text.replace(ascii ? notAscii : unsafe, (character) => {
     const code = character.codePointAt(0) ?? 0;
     const hex = code.toString(16);
-    return code < 0x100 ? `\\x${hex.padStart(2, '0')}` : `\\u{${hex}}`;
+    // Above ASCII that is how the library writes a byte of a name that is no text.
+    return code < 0x80 ? `\\x${hex.padStart(2, '0')}` : `\\u{${hex}}`;
   });
 }

@@ -94,7 +94,7 @@ describe('list', () => {
       consistent: false,
     });
     const text = listLines(host, ascii).join('\n');
-    expect(text).toContain('vdp\\xe40');
+    expect(text).toContain('vdp\\u{e4}0');
     expect(text).toMatch(/^[ -~\n]*$/);
   });
 
@@ -103,7 +103,7 @@ describe('list', () => {
       devices: [vfDevice('a\u001b[2Jb\nc\u202ed\u009be', vf(port, 0))],
     });
     const [, row, ...more] = listLines(host, plain);
-    expect(row).toContain('a\\x1b[2Jb\\x0ac\\u{202e}d\\x9be');
+    expect(row).toContain('a\\x1b[2Jb\\x0ac\\u{202e}d\\u{9b}e');
     expect(more).toEqual([]);
   });
 

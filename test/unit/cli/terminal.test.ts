@@ -51,7 +51,7 @@ describe('escaping', () => {
   it.each([
     ['\u001b[31m', '\\x1b[31m'],
     ['a\tb\r\n', 'a\\x09b\\x0d\\x0a'],
-    ['\u007f\u0085\u009b', '\\x7f\\x85\\x9b'],
+    ['\u007f\u0085\u009b', '\\x7f\\u{85}\\u{9b}'],
     ['\u202egnp\u2066', '\\u{202e}gnp\\u{2066}'],
     ['\u2028\u200b\ufeff', '\\u{2028}\\u{200b}\\u{feff}'],
     ['\ud800', '\\u{d800}'],
@@ -61,6 +61,6 @@ describe('escaping', () => {
   });
 
   it('leaves nothing but ASCII when asked to', () => {
-    expect(escapeText('é名\u{1f600}~', true)).toBe('\\xe9\\u{540d}\\u{1f600}~');
+    expect(escapeText('é名\u{1f600}~', true)).toBe('\\u{e9}\\u{540d}\\u{1f600}~');
   });
 });
