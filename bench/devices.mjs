@@ -22,8 +22,8 @@ export async function createDevices(count) {
   }
   const host = openNativeHost('/');
   try {
-    const parents = await host.managementDevices(timeoutMs);
-    const vfs = parents.filter(({ bus }) => bus === 'pci');
+    const { managementDevices } = await host.familyLists(timeoutMs);
+    const vfs = managementDevices.filter(({ bus }) => bus === 'pci');
     if (vfs.length !== count) throw new Error(`${vfs.length} VFs offer devices, not ${count}`);
     for (const [index, { bus, name }] of vfs.entries()) {
       await host.addDevice(

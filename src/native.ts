@@ -3,16 +3,20 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { VdpaError } from './errors.js';
 import { nativeError } from './native-error.js';
+import { type PackedRows, RowReader } from './row-reader.js';
 import {
   type DeviceConfigRow,
-  type ManagementDeviceRow,
+  deviceConfigRow,
+  type FamilyListsRow,
+  familyListsRow,
   type ResolvedRow,
-  type RowFactories,
-  rowFactories,
+  resolvedRow,
   type SnapshotRow,
-  type VdpaDeviceRow,
+  snapshotRow,
   type VendorStatsRow,
+  vendorStatsRow,
 } from './rows.js';
+import { inTurns } from './turns.js';
 
 /** Attributes of a new device; null leaves the choice to the driver. */
 export interface NativeAddRequest {
@@ -25,24 +29,79 @@ export interface NativeAddRequest {
   readonly features: bigint | null;
 }
 
+/** The class Host of native/addon/host.cc: rows are still packed. */
+interface AddonHost {
+  snapshot(timeoutMs: number): Promise<PackedRows>;
+  familyLists(timeoutMs: number): Promise<PackedRows>;
+  deviceConfig(name: string, timeoutMs: number): Promise<PackedRows>;
+  vendorStats(name: string, queueIndex: number, timeoutMs: number): Promise<PackedRows>;
+  addDevice(request: NativeAddRequest, timeoutMs: number): Promise<void>;
+  deleteDevice(name: string, timeoutMs: number): Promise<void>;
+  setMac(name: string, mac: string, timeoutMs: number): Promise<void>;
+  driverOverride(address: string, timeoutMs: number): Promise<string | null>;
+  resolve(
+    kind: number,
+    location: string,
+    hintName: string,
+    hintMajor: number,
+    hintMinor: number,
+  ): ResolvedRow;
+  readText(path: string): string | null;
+  exists(path: string): boolean;
+  list(path: string): string[] | null;
+  abandon(): void;
+  close(): Promise<void>;
+}
+
 /**
  * One open host: a thread of its own with a persistent netlink socket, and a directory handle on the
  * root it reads. Every promise rejects with a `VdpaError`. Calls queue in order.
  */
-export interface NativeHost {
-  snapshot(timeoutMs: number): Promise<SnapshotRow>;
-  managementDevices(timeoutMs: number): Promise<ManagementDeviceRow[]>;
-  vdpaDevices(timeoutMs: number): Promise<VdpaDeviceRow[]>;
-  deviceConfig(name: string, timeoutMs: number): Promise<DeviceConfigRow>;
-  vendorStats(name: string, queueIndex: number, timeoutMs: number): Promise<VendorStatsRow>;
-  addDevice(request: NativeAddRequest, timeoutMs: number): Promise<void>;
-  deleteDevice(name: string, timeoutMs: number): Promise<void>;
-  setMac(name: string, mac: string, timeoutMs: number): Promise<void>;
+export class NativeHost {
+  readonly #host: AddonHost;
+
+  constructor(host: AddonHost) {
+    this.#host = host;
+  }
+
+  async snapshot(timeoutMs: number): Promise<SnapshotRow> {
+    return await inTurns(snapshotRow(new RowReader(await this.#host.snapshot(timeoutMs))));
+  }
+
+  /** The `vdpa` family's dumps as they are: neither ordered nor completed. */
+  async familyLists(timeoutMs: number): Promise<FamilyListsRow> {
+    return await inTurns(familyListsRow(new RowReader(await this.#host.familyLists(timeoutMs))));
+  }
+
+  async deviceConfig(name: string, timeoutMs: number): Promise<DeviceConfigRow> {
+    return new RowReader(await this.#host.deviceConfig(name, timeoutMs)).row(deviceConfigRow);
+  }
+
+  async vendorStats(name: string, queueIndex: number, timeoutMs: number): Promise<VendorStatsRow> {
+    const packed = await this.#host.vendorStats(name, queueIndex, timeoutMs);
+    return await inTurns(vendorStatsRow(new RowReader(packed)));
+  }
+
+  addDevice(request: NativeAddRequest, timeoutMs: number): Promise<void> {
+    return this.#host.addDevice(request, timeoutMs);
+  }
+
+  deleteDevice(name: string, timeoutMs: number): Promise<void> {
+    return this.#host.deleteDevice(name, timeoutMs);
+  }
+
+  setMac(name: string, mac: string, timeoutMs: number): Promise<void> {
+    return this.#host.setMac(name, mac, timeoutMs);
+  }
+
   /**
    * The driver that a PCI function is reserved for; null when none is. No part of a snapshot: the
    * kernel takes the function's device lock for it, which a busy driver may hold for long.
    */
-  driverOverride(address: string, timeoutMs: number): Promise<string | null>;
+  driverOverride(address: string, timeoutMs: number): Promise<string | null> {
+    return this.#host.driverOverride(address, timeoutMs);
+  }
+
   /**
    * Answers at once: three system calls, none of which waits for a driver. `hintMajor` is 0 when
    * there is no earlier answer to check first.
@@ -53,23 +112,40 @@ export interface NativeHost {
     hintName: string,
     hintMajor: number,
     hintMinor: number,
-  ): ResolvedRow;
+  ): ResolvedRow {
+    return this.#host.resolve(kind, location, hintName, hintMajor, hintMinor);
+  }
+
   /** A small file below the root, trailing newline removed; null when it is not there. */
-  readText(path: string): string | null;
+  readText(path: string): string | null {
+    return this.#host.readText(path);
+  }
+
   /** Whether the path exists below the root. */
-  exists(path: string): boolean;
+  exists(path: string): boolean {
+    return this.#host.exists(path);
+  }
+
   /** Names in a directory below the root; null when it is not there. */
-  list(path: string): string[] | null;
+  list(path: string): string[] | null {
+    return this.#host.list(path);
+  }
+
   /** Leaves the call in progress to its thread; the next call gets a new thread and socket. */
-  abandon(): void;
+  abandon(): void {
+    this.#host.abandon();
+  }
+
   /** Resolves when the call in progress has ended and the root is let go. Idempotent. */
-  close(): Promise<void>;
+  close(): Promise<void> {
+    return this.#host.close();
+  }
 }
 
 /** What native/addon/addon.cc exports. */
 interface NativeAddon {
-  setUp(rows: RowFactories, error: typeof nativeError): void;
-  readonly Host: new (root: string) => NativeHost;
+  setUp(resolved: typeof resolvedRow, error: typeof nativeError): void;
+  readonly Host: new (root: string) => AddonHost;
 }
 
 const require = createRequire(import.meta.url);
@@ -96,7 +172,7 @@ function loadAddon(): NativeAddon {
         ['module_root', 'prebuilds', `${process.platform}-${process.arch}.node`],
       ],
     });
-    loaded.setUp(rowFactories, nativeError);
+    loaded.setUp(resolvedRow, nativeError);
     addon = loaded;
     return loaded;
   } catch (cause) {
@@ -117,7 +193,7 @@ function loadAddon(): NativeAddon {
 export function openNativeHost(root: string): NativeHost {
   const { Host } = loadAddon();
   try {
-    return new Host(root);
+    return new NativeHost(new Host(root));
   } catch (cause) {
     if (!(cause instanceof VdpaError)) throw cause;
     throw new VdpaError(

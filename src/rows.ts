@@ -1,211 +1,166 @@
-const partFactories = {
-  abi: (familyId: number, maxAttribute: number, commands: bigint) => ({
-    familyId,
-    maxAttribute,
+import type { RowReader } from './row-reader.js';
+import type { Pausing } from './turns.js';
+
+// The rows that cross from C++. The order of the fields is that of native/addon/rows.cc: objects
+// are made in the order in which they are written here.
+//
+// Absent values are null, 64-bit words bigint, MAC addresses lower-case text.
+
+function abiRow(row: RowReader) {
+  return {
+    familyId: row.number(),
+    maxAttribute: row.number(),
     /** Bit n: command n of the family is implemented. */
-    commands,
-  }),
+    commands: row.word(),
+  };
+}
 
-  /** `pciAddress`: the nearest PCI function, at or above it; empty for software and out of a dump. */
-  managementDevice: (
-    bus: string,
-    name: string,
-    supportedClasses: bigint,
-    maxVqs: number | null,
-    supportedFeatures: bigint | null,
-    pciAddress: string,
-  ) => ({ bus, name, supportedClasses, maxVqs, supportedFeatures, pciAddress }),
+function managementDeviceRow(row: RowReader) {
+  return {
+    bus: row.text(),
+    name: row.text(),
+    supportedClasses: row.word(),
+    maxVqs: row.numberOrNull(),
+    supportedFeatures: row.wordOrNull(),
+    /** The nearest PCI function, at or above it; empty for software and out of a dump. */
+    pciAddress: row.text(),
+  };
+}
 
-  vdpaDevice: (
-    name: string,
-    managementBus: string,
-    managementName: string,
-    deviceId: number,
-    vendorId: number,
-    maxVqs: number,
-    maxVqSize: number,
-    minVqSize: number | null,
-  ) => ({
-    name,
-    managementBus,
-    managementName,
-    deviceId,
-    vendorId,
-    maxVqs,
-    maxVqSize,
-    minVqSize,
-  }),
+function vdpaDeviceRow(row: RowReader) {
+  return {
+    name: row.text(),
+    managementBus: row.text(),
+    managementName: row.text(),
+    deviceId: row.number(),
+    vendorId: row.number(),
+    maxVqs: row.number(),
+    maxVqSize: row.number(),
+    minVqSize: row.numberOrNull(),
+  };
+}
 
-  /**
-   * `parentPath` is below sys/devices and empty for a device straight below it. `nodeState` is a
-   * NodeState of native/core/records.h: 0 missing, 1 there with another number or no char device,
-   * 2 there.
-   */
-  busDevice: (
-    name: string,
-    parentPath: string,
-    driver: string,
-    charDeviceName: string | null,
-    major: number,
-    minor: number,
-    nodeState: number,
-  ) => ({ name, parentPath, driver, charDeviceName, major, minor, nodeState }),
+function busDeviceRow(row: RowReader) {
+  return {
+    name: row.text(),
+    /** Below sys/devices; empty for a device straight below it. */
+    parentPath: row.text(),
+    driver: row.text(),
+    charDeviceName: row.textOrNull(),
+    major: row.number(),
+    minor: row.number(),
+    /**
+     * A NodeState of native/core/records.h: 0 missing, 1 there with another number or no char
+     * device, 2 there.
+     */
+    nodeState: row.number(),
+  };
+}
 
-  pciFunction: (
-    address: string,
-    vendorId: number,
-    deviceId: number,
-    subsystemVendorId: number,
-    subsystemDeviceId: number,
-    pciClass: number,
-    revision: number | null,
-    driver: string,
-    numaNode: number | null,
-    iommuGroup: number | null,
-    pfAddress: string,
-    vfIndex: number | null,
-    totalVfs: number | null,
-    numVfs: number | null,
-  ) => ({
-    address,
-    vendorId,
-    deviceId,
-    subsystemVendorId,
-    subsystemDeviceId,
-    pciClass,
-    revision,
-    driver,
-    numaNode,
-    iommuGroup,
-    pfAddress,
-    vfIndex,
-    totalVfs,
-    numVfs,
-  }),
+function pciFunctionRow(row: RowReader) {
+  return {
+    address: row.text(),
+    vendorId: row.number(),
+    deviceId: row.number(),
+    subsystemVendorId: row.number(),
+    subsystemDeviceId: row.number(),
+    pciClass: row.number(),
+    revision: row.numberOrNull(),
+    driver: row.text(),
+    numaNode: row.numberOrNull(),
+    iommuGroup: row.numberOrNull(),
+    pfAddress: row.text(),
+    vfIndex: row.numberOrNull(),
+    totalVfs: row.numberOrNull(),
+    numVfs: row.numberOrNull(),
+  };
+}
 
-  scalableFunction: (name: string, pfAddress: string, sfNumber: number | null) => ({
-    name,
-    pfAddress,
-    sfNumber,
-  }),
+function scalableFunctionRow(row: RowReader) {
+  return {
+    name: row.text(),
+    pfAddress: row.text(),
+    sfNumber: row.numberOrNull(),
+  };
+}
 
-  netdev: (
-    name: string,
-    ifindex: number,
-    mac: string | null,
-    physSwitchId: string,
-    physPortName: string,
-    pciAddress: string,
-  ) => ({ name, ifindex, mac, physSwitchId, physPortName, pciAddress }),
+function netdevRow(row: RowReader) {
+  return {
+    name: row.text(),
+    ifindex: row.number(),
+    mac: row.textOrNull(),
+    physSwitchId: row.text(),
+    physPortName: row.text(),
+    pciAddress: row.text(),
+  };
+}
 
-  deviceConfig: (
-    name: string,
-    deviceId: number,
-    negotiatedFeatures: bigint | null,
-    deviceFeatures: bigint | null,
-    mac: string | null,
-    netStatus: number | null,
-    maxVqPairs: number | null,
-    mtu: number | null,
-    capacitySectors: bigint | null,
-    sizeMax: number | null,
-    blockSize: number | null,
-    segMax: number | null,
-    numQueues: number | null,
-    physicalBlockExp: number | null,
-    alignmentOffset: number | null,
-    minIoSize: number | null,
-    optIoSize: number | null,
-    maxDiscardSectors: number | null,
-    maxDiscardSeg: number | null,
-    discardSectorAlignment: number | null,
-    maxWriteZeroesSectors: number | null,
-    maxWriteZeroesSeg: number | null,
-    readOnly: number | null,
-    flush: number | null,
-  ) => ({
-    name,
-    deviceId,
-    negotiatedFeatures,
-    deviceFeatures,
-    mac,
-    netStatus,
-    maxVqPairs,
-    mtu,
-    capacitySectors,
-    sizeMax,
-    blockSize,
-    segMax,
-    numQueues,
-    physicalBlockExp,
-    alignmentOffset,
-    minIoSize,
-    optIoSize,
-    maxDiscardSectors,
-    maxDiscardSeg,
-    discardSectorAlignment,
-    maxWriteZeroesSectors,
-    maxWriteZeroesSeg,
-    readOnly,
-    flush,
-  }),
+export function deviceConfigRow(row: RowReader) {
+  return {
+    name: row.text(),
+    deviceId: row.number(),
+    negotiatedFeatures: row.wordOrNull(),
+    deviceFeatures: row.wordOrNull(),
+    mac: row.textOrNull(),
+    netStatus: row.numberOrNull(),
+    maxVqPairs: row.numberOrNull(),
+    mtu: row.numberOrNull(),
+    capacitySectors: row.wordOrNull(),
+    sizeMax: row.numberOrNull(),
+    blockSize: row.numberOrNull(),
+    segMax: row.numberOrNull(),
+    numQueues: row.numberOrNull(),
+    physicalBlockExp: row.numberOrNull(),
+    alignmentOffset: row.numberOrNull(),
+    minIoSize: row.numberOrNull(),
+    optIoSize: row.numberOrNull(),
+    maxDiscardSectors: row.numberOrNull(),
+    maxDiscardSeg: row.numberOrNull(),
+    discardSectorAlignment: row.numberOrNull(),
+    maxWriteZeroesSectors: row.numberOrNull(),
+    maxWriteZeroesSeg: row.numberOrNull(),
+    readOnly: row.numberOrNull(),
+    flush: row.numberOrNull(),
+  };
+}
 
-  /** `counters` alternates a counter's name and its value, in the kernel's order. */
-  vendorStats: (
-    name: string,
-    deviceId: number,
-    queueIndex: number,
-    maxVqPairs: number | null,
-    negotiatedFeatures: bigint | null,
-    counters: readonly (string | bigint)[],
-  ) => ({ name, deviceId, queueIndex, maxVqPairs, negotiatedFeatures, counters }),
+function vendorStatsHead(row: RowReader) {
+  return {
+    name: row.text(),
+    deviceId: row.number(),
+    queueIndex: row.number(),
+    maxVqPairs: row.numberOrNull(),
+    negotiatedFeatures: row.wordOrNull(),
+  };
+}
 
-  /**
-   * `outcome` is a CharDeviceState of native/core/char_device.h. With `ambiguous`, `vdpaName` holds
-   * the names of all candidates, joined by ", ".
-   */
-  resolved: (
-    outcome: number,
-    vdpaName: string,
-    driver: string,
-    charDeviceName: string | null,
-    major: number,
-    minor: number,
-  ) => ({ outcome, vdpaName, driver, charDeviceName, major, minor }),
-} as const;
+function vendorCounterRow(row: RowReader) {
+  return { name: row.text(), value: row.word() };
+}
 
-type PartFactories = typeof partFactories;
-export type AbiRow = ReturnType<PartFactories['abi']>;
-export type ManagementDeviceRow = ReturnType<PartFactories['managementDevice']>;
-export type VdpaDeviceRow = ReturnType<PartFactories['vdpaDevice']>;
-export type BusDeviceRow = ReturnType<PartFactories['busDevice']>;
-export type PciFunctionRow = ReturnType<PartFactories['pciFunction']>;
-export type ScalableFunctionRow = ReturnType<PartFactories['scalableFunction']>;
-export type NetdevRow = ReturnType<PartFactories['netdev']>;
-export type DeviceConfigRow = ReturnType<PartFactories['deviceConfig']>;
-export type VendorStatsRow = ReturnType<PartFactories['vendorStats']>;
-export type ResolvedRow = ReturnType<PartFactories['resolved']>;
+/** Counters are in the driver's order. */
+export function* vendorStatsRow(reader: RowReader) {
+  const head = reader.row(vendorStatsHead);
+  return { ...head, counters: yield* reader.list(vendorCounterRow) };
+}
 
-/**
- * The rows that cross from C++, one factory per record: native/addon/rows.cc calls them with
- * positional arguments, in the order of the parameters here. That is many times faster than setting
- * properties from C++, and gives every row of a kind the same hidden class.
- *
- * Absent values arrive as null, 64-bit words as bigint, MAC addresses as lower-case text.
- */
-export const rowFactories = {
-  ...partFactories,
+/** The two lists of the `vdpa` family. */
+export function* familyListsRow(reader: RowReader) {
+  const managementDevices = yield* reader.list(managementDeviceRow);
+  const vdpaDevices = yield* reader.list(vdpaDeviceRow);
+  return { managementDevices, vdpaDevices };
+}
 
-  snapshot: (
-    abi: AbiRow | null,
-    managementDevices: readonly ManagementDeviceRow[],
-    vdpaDevices: readonly VdpaDeviceRow[],
-    busDevices: readonly BusDeviceRow[],
-    pciFunctions: readonly PciFunctionRow[],
-    scalableFunctions: readonly ScalableFunctionRow[],
-    netdevs: readonly NetdevRow[],
-    consistent: boolean,
-  ) => ({
+export function* snapshotRow(reader: RowReader): Pausing<SnapshotRow> {
+  const consistent = reader.flag();
+  const [abi = null] = yield* reader.list(abiRow);
+  const managementDevices = yield* reader.list(managementDeviceRow);
+  const vdpaDevices = yield* reader.list(vdpaDeviceRow);
+  const busDevices = yield* reader.list(busDeviceRow);
+  const pciFunctions = yield* reader.list(pciFunctionRow);
+  const scalableFunctions = yield* reader.list(scalableFunctionRow);
+  const netdevs = yield* reader.list(netdevRow);
+  return {
     abi,
     managementDevices,
     vdpaDevices,
@@ -214,8 +169,48 @@ export const rowFactories = {
     scalableFunctions,
     netdevs,
     consistent,
-  }),
-} as const;
+  };
+}
 
-export type RowFactories = typeof rowFactories;
-export type SnapshotRow = ReturnType<RowFactories['snapshot']>;
+/**
+ * The one row that C++ has made by a call, since it is asked for on its own and at once.
+ * `outcome` is a CharDeviceState of native/core/char_device.h. With `ambiguous`, `vdpaName` holds
+ * the names of all candidates, joined by ", ".
+ */
+export function resolvedRow(
+  outcome: number,
+  vdpaName: string,
+  driver: string,
+  charDeviceName: string | null,
+  major: number,
+  minor: number,
+) {
+  return { outcome, vdpaName, driver, charDeviceName, major, minor };
+}
+
+export type AbiRow = ReturnType<typeof abiRow>;
+export type ManagementDeviceRow = ReturnType<typeof managementDeviceRow>;
+export type VdpaDeviceRow = ReturnType<typeof vdpaDeviceRow>;
+export type BusDeviceRow = ReturnType<typeof busDeviceRow>;
+export type PciFunctionRow = ReturnType<typeof pciFunctionRow>;
+export type ScalableFunctionRow = ReturnType<typeof scalableFunctionRow>;
+export type NetdevRow = ReturnType<typeof netdevRow>;
+export type DeviceConfigRow = ReturnType<typeof deviceConfigRow>;
+export type ResolvedRow = ReturnType<typeof resolvedRow>;
+type Returned<T> = T extends (reader: RowReader) => Generator<unknown, infer Row, unknown>
+  ? Row
+  : never;
+export type FamilyListsRow = Returned<typeof familyListsRow>;
+export type VendorStatsRow = Returned<typeof vendorStatsRow>;
+
+/** All of the host at one moment, as the core read it. */
+export interface SnapshotRow {
+  readonly abi: AbiRow | null;
+  readonly managementDevices: readonly ManagementDeviceRow[];
+  readonly vdpaDevices: readonly VdpaDeviceRow[];
+  readonly busDevices: readonly BusDeviceRow[];
+  readonly pciFunctions: readonly PciFunctionRow[];
+  readonly scalableFunctions: readonly ScalableFunctionRow[];
+  readonly netdevs: readonly NetdevRow[];
+  readonly consistent: boolean;
+}

@@ -61,8 +61,11 @@ export class VdpaHost implements AsyncDisposable {
    * @throws {VdpaError} `KERNEL_TIMEOUT`, `KERNEL_OVERRUN`, `KERNEL_MALFORMED`, `CLOSED`
    */
   async inventory(options?: CallOptions): Promise<Inventory> {
-    return this.#reading.inventoryOf(
-      await this.#connection.call('inventory', (native, ms) => native.snapshot(ms), options),
+    const { inTurns, inventoryOf } = this.#reading;
+    return await this.#connection.call(
+      'inventory',
+      async (native, ms) => await inTurns(inventoryOf(await native.snapshot(ms))),
+      options,
     );
   }
 

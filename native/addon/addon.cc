@@ -6,14 +6,14 @@ namespace vdpa::addon {
 
 namespace {
 
-/// setUp(rows, error): once per environment, before anything else.
+/// setUp(resolved, error): once per environment, before anything else.
 Napi::Value SetUp(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  if (!info[0].IsObject() || !info[1].IsFunction()) {
-    Napi::TypeError::New(env, "setUp(rows, error)").ThrowAsJavaScriptException();
+  if (!info[0].IsFunction() || !info[1].IsFunction()) {
+    Napi::TypeError::New(env, "setUp(resolved, error)").ThrowAsJavaScriptException();
     return env.Undefined();
   }
-  Environment::Of(env).SetUp(info[0].As<Napi::Object>(), info[1].As<Napi::Function>());
+  Environment::Of(env).SetUp(info[0].As<Napi::Function>(), info[1].As<Napi::Function>());
   return env.Undefined();
 }
 

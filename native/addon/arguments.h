@@ -20,6 +20,7 @@ class Arguments {
   explicit Arguments(const Napi::CallbackInfo& info) : info_(info) {}
 
   bool Ok() const { return ok_; }
+  Napi::Env Env() const { return info_.Env(); }
   /// A name, or what contains one, as the kernel has it (addon/text.h).
   std::string Text();
   /// A path of this machine, as it was given.

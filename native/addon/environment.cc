@@ -1,38 +1,18 @@
 #include "addon/environment.h"
 
-#include <string>
-
 #include "addon/text.h"
 
 namespace vdpa::addon {
 
-namespace {
-
-constexpr std::array<const char*, static_cast<std::size_t>(RowKind::kCount)> kFactoryNames = {
-    "abi",    "managementDevice", "vdpaDevice",  "busDevice", "pciFunction", "scalableFunction",
-    "netdev", "deviceConfig",     "vendorStats", "snapshot",  "resolved",
-};
-
-}  // namespace
-
-bool Environment::SetUp(Napi::Object rows, Napi::Function error) {
-  const Napi::Env env = rows.Env();
-  for (std::size_t i = 0; i < factories_.size(); ++i) {
-    Napi::Value factory;
-    if (!rows.Get(kFactoryNames[i]).UnwrapTo(&factory)) return false;
-    if (!factory.IsFunction()) {
-      Napi::TypeError::New(env, std::string("no row factory ") + kFactoryNames[i])
-          .ThrowAsJavaScriptException();
-      return false;
-    }
-    factories_[i] = Napi::Persistent(factory.As<Napi::Function>());
-  }
+void Environment::SetUp(Napi::Function resolved, Napi::Function error) {
+  resolved_ = Napi::Persistent(resolved);
   error_ = Napi::Persistent(error);
-  return true;
 }
 
-napi_value Environment::Factory(RowKind kind) const {
-  return factories_[static_cast<std::size_t>(kind)].Value();
+Napi::Value Environment::MakeResolved(Napi::Env env, std::span<const napi_value> arguments) const {
+  napi_value made = env.Undefined();
+  napi_call_function(env, made, resolved_.Value(), arguments.size(), arguments.data(), &made);
+  return {env, made};
 }
 
 Napi::Value Environment::MakeError(Napi::Env env, const Error& error) const {

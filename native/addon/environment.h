@@ -2,8 +2,9 @@
 // it is shared between environments; there is no global state.
 #pragma once
 
-#include <array>
 #include <memory>
+#include <span>
+#include <utility>
 
 #include "addon/node_api.h"
 #include "addon/outbox.h"
@@ -11,39 +12,23 @@
 
 namespace vdpa::addon {
 
-/// One per factory of src/rows.ts.
-enum class RowKind : std::uint8_t {
-  kAbi,
-  kManagementDevice,
-  kVdpaDevice,
-  kBusDevice,
-  kPciFunction,
-  kScalableFunction,
-  kNetdev,
-  kDeviceConfig,
-  kVendorStats,
-  kSnapshot,
-  kResolved,
-  kCount,
-};
-
 class Environment {
  public:
   explicit Environment(std::shared_ptr<Outbox> outbox) : outbox_(std::move(outbox)) {}
 
   static Environment& Of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
 
-  /// Takes the row factories and the error factory from TypeScript; false with a pending TypeError
-  /// when one is missing.
-  bool SetUp(Napi::Object rows, Napi::Function error);
+  /// Takes the factories from TypeScript: of src/rows.ts, and of src/native-error.ts.
+  void SetUp(Napi::Function resolved, Napi::Function error);
 
-  napi_value Factory(RowKind kind) const;
+  /// Makes the ResolvedRow of src/rows.ts.
+  Napi::Value MakeResolved(Napi::Env env, std::span<const napi_value> arguments) const;
   /// Makes the VdpaError of a failed call.
   Napi::Value MakeError(Napi::Env env, const Error& error) const;
   const std::shared_ptr<Outbox>& SharedOutbox() const { return outbox_; }
 
  private:
-  std::array<Napi::FunctionReference, static_cast<std::size_t>(RowKind::kCount)> factories_;
+  Napi::FunctionReference resolved_;
   Napi::FunctionReference error_;
   std::shared_ptr<Outbox> outbox_;
 };

@@ -10,6 +10,7 @@
 #include "addon/arguments.h"
 #include "addon/environment.h"
 #include "addon/rows.h"
+#include "addon/values.h"
 #include "core/char_device.h"
 #include "core/host_channels.h"
 #include "core/pci.h"
@@ -18,9 +19,28 @@ namespace vdpa::addon {
 
 namespace {
 
-Result<std::monostate> Nothing(Result<void> result) {
-  if (!result) return std::unexpected(std::move(result.error()));
-  return std::monostate{};
+Result<Answer> AnswerOf(Result<void> done) {
+  if (!done) return std::unexpected(std::move(done.error()));
+  return Answer();
+}
+
+Result<Answer> AnswerOf(Result<std::optional<std::string>> text) {
+  if (!text) return std::unexpected(std::move(text.error()));
+  return Answer(*std::move(text));
+}
+
+template <typename Record>
+Result<Answer> AnswerOf(const Result<Record>& record) {
+  if (!record) return std::unexpected(record.error());
+  return Answer(Pack(*record));
+}
+
+Result<FamilyLists> ReadLists(VdpaFamily& family, Deadline deadline) {
+  auto mgmt_devices = family.ReadMgmtDevices(deadline);
+  if (!mgmt_devices) return std::unexpected(std::move(mgmt_devices.error()));
+  auto vdpa_devices = family.ReadDevices(deadline);
+  if (!vdpa_devices) return std::unexpected(std::move(vdpa_devices.error()));
+  return FamilyLists{*std::move(mgmt_devices), *std::move(vdpa_devices)};
 }
 
 /// Files that people may point --root at have no promised size.
@@ -32,25 +52,23 @@ Host::Session::Session(std::shared_ptr<const HostRoot> opened)
     : root(std::move(opened)), family(VdpaChannels(root)), links(LinksOf(root)) {}
 
 Napi::Function Host::Define(Napi::Env env) {
-  return DefineClass(
-      env, "Host",
-      {
-          InstanceMethod<&Host::TakeSnapshot>("snapshot"),
-          InstanceMethod<&Host::Dump<&VdpaFamily::ReadMgmtDevices>>("managementDevices"),
-          InstanceMethod<&Host::Dump<&VdpaFamily::ReadDevices>>("vdpaDevices"),
-          InstanceMethod<&Host::ReadConfig>("deviceConfig"),
-          InstanceMethod<&Host::ReadVendorStats>("vendorStats"),
-          InstanceMethod<&Host::AddDevice>("addDevice"),
-          InstanceMethod<&Host::DeleteDevice>("deleteDevice"),
-          InstanceMethod<&Host::SetMac>("setMac"),
-          InstanceMethod<&Host::DriverOverride>("driverOverride"),
-          InstanceMethod<&Host::Resolve>("resolve"),
-          InstanceMethod<&Host::ReadText>("readText"),
-          InstanceMethod<&Host::Exists>("exists"),
-          InstanceMethod<&Host::List>("list"),
-          InstanceMethod<&Host::Abandon>("abandon"),
-          InstanceMethod<&Host::Close>("close"),
-      });
+  return DefineClass(env, "Host",
+                     {
+                         InstanceMethod<&Host::TakeSnapshot>("snapshot"),
+                         InstanceMethod<&Host::ReadFamilyLists>("familyLists"),
+                         InstanceMethod<&Host::ReadConfig>("deviceConfig"),
+                         InstanceMethod<&Host::ReadVendorStats>("vendorStats"),
+                         InstanceMethod<&Host::AddDevice>("addDevice"),
+                         InstanceMethod<&Host::DeleteDevice>("deleteDevice"),
+                         InstanceMethod<&Host::SetMac>("setMac"),
+                         InstanceMethod<&Host::DriverOverride>("driverOverride"),
+                         InstanceMethod<&Host::Resolve>("resolve"),
+                         InstanceMethod<&Host::ReadText>("readText"),
+                         InstanceMethod<&Host::Exists>("exists"),
+                         InstanceMethod<&Host::List>("list"),
+                         InstanceMethod<&Host::Abandon>("abandon"),
+                         InstanceMethod<&Host::Close>("close"),
+                     });
 }
 
 Host::Host(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Host>(info) {
@@ -77,17 +95,25 @@ Napi::Value Host::Enqueue(Napi::Env env, std::chrono::nanoseconds timeout, Work 
   std::shared_ptr<Outbox> outbox = Environment::Of(env).SharedOutbox();
   call->Begin(*outbox);
   lane_->Post([session = session_, outbox, call, timeout, work = std::move(work)] {
-    auto answer = work(*session, std::chrono::steady_clock::now() + timeout);
+    // Packed here: the environment's thread has other things to do.
+    auto answer = AnswerOf(work(*session, std::chrono::steady_clock::now() + timeout));
     outbox->Post([outbox, call, answer = std::move(answer)](Napi::Env there) {
       call->End(*outbox);
       if (answer) {
-        call->Resolve(MakeRow(there, *answer));
+        call->Resolve(MakeValue(there, *answer));
       } else {
         call->Reject(Environment::Of(there).MakeError(there, answer.error()));
       }
     });
   });
   return promise;
+}
+
+template <typename Work>
+Napi::Value Host::Enqueue(Arguments& arguments, Work work) {
+  const std::chrono::nanoseconds timeout = arguments.Timeout();
+  if (!arguments.Ok()) return {};
+  return Enqueue(arguments.Env(), timeout, std::move(work));
 }
 
 bool Host::EnsureLane(Napi::Env env) {
@@ -116,89 +142,64 @@ Napi::Value Host::Throw(Napi::Env env, const Error& error) {
 
 Napi::Value Host::TakeSnapshot(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
-  const std::chrono::nanoseconds timeout = arguments.Timeout();
-  if (!arguments.Ok()) return {};
-  return Enqueue(info.Env(), timeout, [](Session& session, Deadline deadline) {
+  return Enqueue(arguments, [](Session& session, Deadline deadline) {
     return vdpa::TakeSnapshot(*session.root, session.family, session.links, deadline);
   });
 }
 
-template <auto kRead>
-Napi::Value Host::Dump(const Napi::CallbackInfo& info) {
+Napi::Value Host::ReadFamilyLists(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
-  const std::chrono::nanoseconds timeout = arguments.Timeout();
-  if (!arguments.Ok()) return {};
-  return Enqueue(info.Env(), timeout, [](Session& session, Deadline deadline) {
-    return (session.family.*kRead)(deadline);
+  return Enqueue(arguments, [](Session& session, Deadline deadline) {
+    return ReadLists(session.family, deadline);
   });
 }
 
 Napi::Value Host::ReadConfig(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
-  std::string name = arguments.Text();
-  const std::chrono::nanoseconds timeout = arguments.Timeout();
-  if (!arguments.Ok()) return {};
-  return Enqueue(info.Env(), timeout,
-                 [name = std::move(name)](Session& session, Deadline deadline) {
-                   return session.family.ReadConfig(name, deadline);
-                 });
+  return Enqueue(arguments, [name = arguments.Text()](Session& session, Deadline deadline) {
+    return session.family.ReadConfig(name, deadline);
+  });
 }
 
 Napi::Value Host::ReadVendorStats(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   std::string name = arguments.Text();
   const std::uint32_t queue = arguments.Unsigned();
-  const std::chrono::nanoseconds timeout = arguments.Timeout();
-  if (!arguments.Ok()) return {};
-  return Enqueue(info.Env(), timeout,
-                 [name = std::move(name), queue](Session& session, Deadline deadline) {
-                   return session.family.ReadVendorStats(name, queue, deadline);
-                 });
+  return Enqueue(arguments, [name = std::move(name), queue](Session& session, Deadline deadline) {
+    return session.family.ReadVendorStats(name, queue, deadline);
+  });
 }
 
 Napi::Value Host::AddDevice(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   std::optional<AddRequest> request = arguments.Add();
-  const std::chrono::nanoseconds timeout = arguments.Timeout();
-  if (!arguments.Ok() || !request) return {};
-  return Enqueue(info.Env(), timeout,
-                 [request = std::move(*request)](Session& session, Deadline deadline) {
-                   return Nothing(session.family.AddDevice(request, deadline));
-                 });
+  if (!request) return {};
+  return Enqueue(arguments, [request = *std::move(request)](Session& session, Deadline deadline) {
+    return session.family.AddDevice(request, deadline);
+  });
 }
 
 Napi::Value Host::DeleteDevice(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
-  std::string name = arguments.Text();
-  const std::chrono::nanoseconds timeout = arguments.Timeout();
-  if (!arguments.Ok()) return {};
-  return Enqueue(info.Env(), timeout,
-                 [name = std::move(name)](Session& session, Deadline deadline) {
-                   return Nothing(session.family.DeleteDevice(name, deadline));
-                 });
+  return Enqueue(arguments, [name = arguments.Text()](Session& session, Deadline deadline) {
+    return session.family.DeleteDevice(name, deadline);
+  });
 }
 
 Napi::Value Host::SetMac(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   std::string name = arguments.Text();
   const MacAddress mac = arguments.Mac();
-  const std::chrono::nanoseconds timeout = arguments.Timeout();
-  if (!arguments.Ok()) return {};
-  return Enqueue(info.Env(), timeout,
-                 [name = std::move(name), mac](Session& session, Deadline deadline) {
-                   return Nothing(session.family.SetMac(name, mac, deadline));
-                 });
+  return Enqueue(arguments, [name = std::move(name), mac](Session& session, Deadline deadline) {
+    return session.family.SetMac(name, mac, deadline);
+  });
 }
 
 Napi::Value Host::DriverOverride(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
-  std::string address = arguments.Text();
-  const std::chrono::nanoseconds timeout = arguments.Timeout();
-  if (!arguments.Ok()) return {};
-  return Enqueue(info.Env(), timeout,
-                 [address = std::move(address)](Session& session, Deadline /*deadline*/) {
-                   return ReadDriverOverride(*session.root, address);
-                 });
+  return Enqueue(arguments, [address = arguments.Text()](Session& session, Deadline /*deadline*/) {
+    return ReadDriverOverride(*session.root, address);
+  });
 }
 
 Napi::Value Host::Resolve(const Napi::CallbackInfo& info) {
@@ -216,7 +217,7 @@ Napi::Value Host::Resolve(const Napi::CallbackInfo& info) {
   const Result<CharDeviceAnswer> answer = ResolveCharDevice(
       *root_, location, hint.number.major == 0 ? std::nullopt : std::optional(std::move(hint)));
   if (!answer) return Throw(info.Env(), answer.error());
-  return MakeRow(info.Env(), *answer);
+  return MakeValue(info.Env(), *answer);
 }
 
 Napi::Value Host::ReadText(const Napi::CallbackInfo& info) {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <memory>
 
+#include "addon/arguments.h"
 #include "addon/call.h"
 #include "addon/lane.h"
 #include "addon/node_api.h"
@@ -33,9 +34,7 @@ class Host : public Napi::ObjectWrap<Host> {
   };
 
   Napi::Value TakeSnapshot(const Napi::CallbackInfo& info);
-  /// `kRead` is one of VdpaFamily's dumps.
-  template <auto kRead>
-  Napi::Value Dump(const Napi::CallbackInfo& info);
+  Napi::Value ReadFamilyLists(const Napi::CallbackInfo& info);
   Napi::Value ReadConfig(const Napi::CallbackInfo& info);
   Napi::Value ReadVendorStats(const Napi::CallbackInfo& info);
   Napi::Value AddDevice(const Napi::CallbackInfo& info);
@@ -53,6 +52,9 @@ class Host : public Napi::ObjectWrap<Host> {
   /// `work` is called as Result<T>(Session&, Deadline).
   template <typename Work>
   Napi::Value Enqueue(Napi::Env env, std::chrono::nanoseconds timeout, Work work);
+  /// Reads the timeout, the last argument of every call of the lane, and runs `work`.
+  template <typename Work>
+  Napi::Value Enqueue(Arguments& arguments, Work work);
   /// Makes lane and session when there are none; false with a pending exception otherwise.
   bool EnsureLane(Napi::Env env);
   /// False with a pending exception once closed.

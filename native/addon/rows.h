@@ -1,29 +1,22 @@
-// Core records to JavaScript rows: positional calls of the factories in src/rows.ts.
+// Core records as rows of src/rows.ts, whose fields stand in the same order there.
 #pragma once
 
-#include <optional>
-#include <string>
-#include <variant>
 #include <vector>
 
-#include "addon/node_api.h"
-#include "core/char_device.h"
+#include "addon/row_packer.h"
 #include "core/records.h"
 
 namespace vdpa::addon {
 
-/// Each makes one value on the environment's thread; undefined only while the environment is being
-/// torn down.
-Napi::Value MakeRow(Napi::Env env, const MgmtDevice& device);
-Napi::Value MakeRow(Napi::Env env, const VdpaDevice& device);
-Napi::Value MakeRow(Napi::Env env, const DeviceConfig& config);
-Napi::Value MakeRow(Napi::Env env, const VendorStats& stats);
-Napi::Value MakeRow(Napi::Env env, const Snapshot& snapshot);
-Napi::Value MakeRow(Napi::Env env, const CharDeviceAnswer& answer);
-Napi::Value MakeRow(Napi::Env env, const std::vector<MgmtDevice>& devices);
-Napi::Value MakeRow(Napi::Env env, const std::vector<VdpaDevice>& devices);
-Napi::Value MakeRow(Napi::Env env, const std::optional<std::string>& text);
-/// Of a call that answers nothing.
-Napi::Value MakeRow(Napi::Env env, std::monostate nothing);
+/// The two lists of the `vdpa` family.
+struct FamilyLists {
+  std::vector<MgmtDevice> mgmt_devices;
+  std::vector<VdpaDevice> vdpa_devices;
+};
+
+PackedRows Pack(const Snapshot& snapshot);
+PackedRows Pack(const FamilyLists& lists);
+PackedRows Pack(const DeviceConfig& config);
+PackedRows Pack(const VendorStats& stats);
 
 }  // namespace vdpa::addon

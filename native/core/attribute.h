@@ -83,14 +83,16 @@ Result<Record> ParseRecord(std::string_view op, std::span<const Field<Record>> t
   Record record;
   AttributeReader reader(attributes);
   std::uint64_t seen = 0;  // bit i = row i; no table has more than 64
+  std::size_t next = 0;    // the kernel writes attributes in the order of our tables, as a rule
   while (auto attribute = reader.Next()) {
-    std::size_t row = 0;
+    std::size_t row = next < table.size() && table[next].attribute == attribute->type ? next : 0;
     while (row < table.size() && table[row].attribute != attribute->type) ++row;
     if (row == table.size()) {
       other(reader, *attribute, record);
     } else {
       table[row].read(reader, *attribute, record);
       seen |= std::uint64_t{1} << row;
+      next = row + 1;
     }
   }
   for (std::size_t row = 0; row < table.size(); ++row) {

@@ -52,12 +52,14 @@ std::vector<std::byte> Encode(const GenlRequest& request, std::uint16_t flags) {
 
 MessageVisitor Unwrap(const GenlRequest& request, const GenlVisitor& visit, std::size_t& replies) {
   return [&request, &visit, &replies](const NetlinkMessage& message) -> Result<void> {
-    const std::string op(request.op);
     if (message.type != request.family_id) {
-      return Malformed(op, "a message of type " + std::to_string(message.type));
+      return Malformed(std::string(request.op),
+                       "a message of type " + std::to_string(message.type));
     }
     genlmsghdr header{};
-    if (message.payload.size() < sizeof(header)) return Malformed(op, "no generic netlink header");
+    if (message.payload.size() < sizeof(header)) {
+      return Malformed(std::string(request.op), "no generic netlink header");
+    }
     std::memcpy(&header, message.payload.data(), sizeof(header));
     ++replies;
     return visit({header.cmd, message.payload.subspan(GENL_HDRLEN)});

@@ -1,4 +1,5 @@
 import type { SnapshotRow } from '../rows.js';
+import { indexed, type Pausing } from '../turns.js';
 import { type ManagementDevice, managementDevices } from './management-device.js';
 import { type PciFunctions, pciFunctions } from './pci-function.js';
 import { type VdpaDevice, vdpaDevices } from './vdpa-device.js';
@@ -24,18 +25,20 @@ export interface Inventory extends PciFunctions {
 }
 
 /** Joins the rows of one snapshot: device to management device to parent to PF. */
-export function inventoryOf(snapshot: SnapshotRow): Inventory {
-  const functions = pciFunctions(snapshot.pciFunctions, snapshot.netdevs);
-  const scalableFunctions = new Map(snapshot.scalableFunctions.map((row) => [row.name, row]));
+export function* inventoryOf(snapshot: SnapshotRow): Pausing<Inventory> {
+  const functions = yield* pciFunctions(snapshot.pciFunctions, snapshot.netdevs);
   const parents = {
-    functions: new Map(snapshot.pciFunctions.map((row) => [row.address, row])),
-    scalableFunctions,
+    functions: yield* indexed(snapshot.pciFunctions, ({ address }) => address),
+    scalableFunctions: yield* indexed(snapshot.scalableFunctions, ({ name }) => name),
   };
   const { vdpaDevices: family, busDevices, consistent } = snapshot;
-  const devices = vdpaDevices(family, busDevices, parents, consistent);
+  const devices = yield* vdpaDevices(family, busDevices, parents, consistent);
   return {
     ...functions,
-    managementDevices: managementDevices(snapshot.managementDevices, scalableFunctions),
+    managementDevices: yield* managementDevices(
+      snapshot.managementDevices,
+      parents.scalableFunctions,
+    ),
     devices,
     abi:
       snapshot.abi === null

@@ -1,4 +1,5 @@
 import type { ManagementDeviceRow, ScalableFunctionRow } from '../rows.js';
+import { mapInTurns, type Pausing } from '../turns.js';
 import { type DeviceClass, deviceClasses, featureNames } from './features.js';
 import { isPciAddress, type PciAddress } from './pci-address.js';
 
@@ -27,12 +28,12 @@ export function managementHandle(bus: string, name: string): string {
 }
 
 /** Hundreds of VFs offer the same: each distinct mask is named once per list. */
-export function managementDevices(
+export function* managementDevices(
   rows: readonly ManagementDeviceRow[],
   scalableFunctions: ReadonlyMap<string, ScalableFunctionRow>,
-): ManagementDevice[] {
+): Pausing<ManagementDevice[]> {
   const named = new Map<string, Pick<ManagementDevice, 'classes' | 'featureNames'>>();
-  return rows.map((row) => {
+  return yield* mapInTurns(rows, (row) => {
     const key = `${row.supportedClasses}/${row.supportedFeatures}`;
     let shared = named.get(key);
     if (shared === undefined) {

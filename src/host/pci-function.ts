@@ -1,4 +1,5 @@
 import type { NetdevRow, PciFunctionRow } from '../rows.js';
+import { eachInTurns, type Pausing } from '../turns.js';
 import { type Netdev, netdev, representedPort } from './netdev.js';
 import { type PciAddress, pciFunctionNumber } from './pci-address.js';
 
@@ -43,26 +44,28 @@ export interface PciFunctions {
 }
 
 /** Sorts the functions into PFs, VFs and others, each with its interfaces. */
-export function pciFunctions(
+export function* pciFunctions(
   rows: readonly PciFunctionRow[],
   netdevRows: readonly NetdevRow[],
-): PciFunctions {
+): Pausing<PciFunctions> {
   const interfaces = new Map<string, Netdev[]>();
-  for (const row of netdevRows) {
+  yield* eachInTurns(netdevRows, (row) => {
     const list = interfaces.get(row.pciAddress);
     if (list === undefined) interfaces.set(row.pciAddress, [netdev(row)]);
     else list.push(netdev(row));
-  }
+  });
   const ports = new Map<string, Ports>();
   for (const row of rows) {
-    if (row.totalVfs !== null) ports.set(row.address, sortPorts(row, interfaces.get(row.address)));
+    if (row.totalVfs === null) continue;
+    ports.set(row.address, sortPorts(row, interfaces.get(row.address)));
+    yield; // each may have hundreds
   }
 
   const pfs: PhysicalFunction[] = [];
   const vfs: VirtualFunction[] = [];
   const others: PciFunction[] = [];
   const idsOf = idReader();
-  for (const row of rows) {
+  yield* eachInTurns(rows, (row) => {
     const own = ports.get(row.address)?.own ?? interfaces.get(row.address) ?? [];
     const common = pciFunction(row, idsOf(row), own);
     if (row.totalVfs !== null) {
@@ -78,7 +81,7 @@ export function pciFunctions(
     } else {
       others.push(common);
     }
-  }
+  });
   return { pfs, vfs, others };
 }
 

@@ -1,4 +1,5 @@
 import type { NativeHost } from '../native.js';
+import { inTurns } from '../turns.js';
 import type { CallOptions, Connection } from './connection.js';
 import { type Inventory, inventoryOf } from './inventory.js';
 
@@ -39,7 +40,8 @@ export async function preflight(
   // Files included, it is one call: the host stays open until the last of them has been read.
   return await connection.call(
     'preflight',
-    async (native, ms) => findings(inventoryOf(await native.snapshot(ms)), native, connection.live),
+    async (native, ms) =>
+      findings(await inTurns(inventoryOf(await native.snapshot(ms))), native, connection.live),
     options,
   );
 }

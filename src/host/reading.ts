@@ -1,4 +1,5 @@
 // What an opened host works with, as one module that is loaded at that moment.
+export { inTurns } from '../turns.js';
 export { Connection } from './connection.js';
 export { deviceConfig } from './device-config.js';
 export { inventoryOf } from './inventory.js';

@@ -1,4 +1,5 @@
 import type { BusDeviceRow, VdpaDeviceRow } from '../rows.js';
+import { eachInTurns, indexed, mapInTurns, type Pausing } from '../turns.js';
 import {
   type DeviceId,
   pciDeviceId,
@@ -50,25 +51,24 @@ export interface VdpaDevice {
  *
  * @param consistent whether both were read while the host stood still
  */
-export function vdpaDevices(
+export function* vdpaDevices(
   family: readonly VdpaDeviceRow[],
   bus: readonly BusDeviceRow[],
   parents: ParentIndex,
   consistent: boolean,
-): VdpaDevice[] {
-  const listed = new Map(family.map((row) => [row.name, row]));
-  const joined = bus.map((row) => {
+): Pausing<VdpaDevice[]> {
+  const listed = yield* indexed(family, ({ name }) => name);
+  const joined = yield* mapInTurns(bus, (row) => {
     const named = listed.get(row.name);
     const same = named !== undefined && (consistent || standsOn(named, row)) ? named : undefined;
-    return { bus: row, family: same, parent: vdpaParent(row, same, parents) };
+    const parent = vdpaParent(row, same, parents);
+    return { bus: row, family: same, parent, id: deviceId(row.name, parent) };
   });
-  const ids = joined.map(({ bus: { name }, parent }) => deviceId(name, parent));
   const seen = new Map<DeviceId, number>();
-  for (const id of ids) seen.set(id, (seen.get(id) ?? 0) + 1);
+  yield* eachInTurns(joined, ({ id }) => seen.set(id, (seen.get(id) ?? 0) + 1));
 
-  return inNaturalOrder(
-    joined.map(({ bus, family, parent }, index): VdpaDevice => {
-      const id = ids[index] ?? softwareDeviceId(bus.name);
+  return yield* inNaturalOrder(
+    yield* mapInTurns(joined, ({ bus, family, parent, id }): VdpaDevice => {
       const reasons = unusableReasons(bus, family, parent.kind, (seen.get(id) ?? 0) > 1);
       return {
         id,
@@ -101,8 +101,8 @@ const collator = new Intl.Collator('en', { numeric: true });
  * Natural order: vdpa2 before vdpa10. Thousands of names differ in their final number alone, which
  * is read once for each; the collator would read both at every comparison.
  */
-function inNaturalOrder(devices: readonly VdpaDevice[]): VdpaDevice[] {
-  const keyed = devices.map((device) => {
+function* inNaturalOrder(devices: readonly VdpaDevice[]): Pausing<VdpaDevice[]> {
+  const keyed = yield* mapInTurns(devices, (device) => {
     const digits = /(?<!\d)\d{1,15}$/.exec(device.name)?.[0] ?? '';
     return {
       device,

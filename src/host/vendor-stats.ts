@@ -16,15 +16,10 @@ export interface VendorCounter {
 }
 
 export function vendorStats(row: VendorStatsRow): VendorStats {
-  const counters: VendorCounter[] = [];
-  for (let i = 0; i + 1 < row.counters.length; i += 2) {
-    const [name, value] = [row.counters[i], row.counters[i + 1]];
-    if (typeof name === 'string' && typeof value === 'bigint') counters.push({ name, value });
-  }
   return {
     name: row.name as VdpaName,
     queueIndex: row.queueIndex,
     negotiatedFeatures: row.negotiatedFeatures,
-    counters,
+    counters: row.counters,
   };
 }

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import type * as rows from '../../src/rows.js';
@@ -102,7 +103,7 @@ const vendorStats = z.strictObject({
   queueIndex: u32,
   maxVqPairs: u16.nullable(),
   negotiatedFeatures: word.nullable(),
-  counters: z.array(z.union([text, word])),
+  counters: z.array(z.strictObject({ name: text, value: word })),
 });
 const resolved = z.strictObject({
   outcome: u8,
@@ -216,7 +217,7 @@ describe('the rows that C++ makes', () => {
     });
   });
 
-  test('of statistics alternate names and values', async () => {
+  test('of statistics are names with their values', async () => {
     using tree = hostWithEverything();
     tree.netlink.vendorStats('vdpa0', 0xffff_ffff, [
       [5, { u32: 1 }],
@@ -228,7 +229,33 @@ describe('the rows that C++ makes', () => {
     await withNativeHost(tree, async (native) => {
       const row = await native.vendorStats('vdpa0', 0xffff_ffff, 1000);
       expect(vendorStats.parse(row)).toEqual(row);
-      expect(row.counters).toEqual(['received_desc', biggest]);
+      expect(row.counters).toEqual([{ name: 'received_desc', value: biggest }]);
+    });
+  });
+
+  test("keep a driver's order, whatever its names, and a name it has twice", async () => {
+    const counter = fc.record({
+      name: fc.oneof(
+        fc.constantFrom('received_desc', '__proto__', '1', ''),
+        fc.string({ unit: 'binary', maxLength: 60 }).filter((name) => !name.includes('\0')),
+      ),
+      value: fc.oneof(fc.constant(biggest), fc.bigInt({ min: 0n, max: biggest })),
+    });
+    using tree = hostWithEverything();
+    await withNativeHost(tree, async (native) => {
+      await fc.assert(
+        fc.asyncProperty(fc.array(counter, { maxLength: 200 }), async (counters) => {
+          tree.netlink.vendorStats(
+            'vdpa0',
+            1,
+            counters.flatMap(({ name, value }) => [
+              [18, { text: name }] as const,
+              [19, { u64: value }] as const,
+            ]),
+          );
+          expect((await native.vendorStats('vdpa0', 1, 1000)).counters).toEqual(counters);
+        }),
+      );
     });
   });
 
@@ -274,13 +301,13 @@ describe('the rows that C++ makes', () => {
     using tree = hostWithEverything();
     await withNativeHost(tree, async (native) => {
       const row = await native.snapshot(1000);
-      const managementDevices = await native.managementDevices(1000);
+      const { managementDevices, vdpaDevices } = await native.familyLists(1000);
       // Only a snapshot looks at where a device is, and orders them.
       expect(managementDevices).toEqual(
         expect.arrayContaining(row.managementDevices.map((d) => ({ ...d, pciAddress: '' }))),
       );
       expect(managementDevices).toHaveLength(row.managementDevices.length);
-      expect(await native.vdpaDevices(1000)).toEqual(row.vdpaDevices);
+      expect(vdpaDevices).toEqual(row.vdpaDevices);
     });
     expect(schemasAreTheTypes).not.toContain(false);
   });

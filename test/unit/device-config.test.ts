@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import { deviceConfig } from '../../src/host/device-config.js';
-import { vendorStats } from '../../src/host/vendor-stats.js';
 import { deviceConfigRow } from './support/rows.js';
 
 describe('a device configuration', () => {
@@ -47,32 +46,5 @@ describe('a device configuration', () => {
     expect(names(1)).toEqual(['MAC', 'GSO']);
     expect(names(2)).toEqual(['RO', 'BLK_SIZE']);
     expect(names(3)).toEqual(['BIT_5', 'BIT_6']);
-  });
-});
-
-describe('vendor statistics', () => {
-  const row = {
-    name: 'vdpa0',
-    deviceId: 1,
-    queueIndex: 2,
-    maxVqPairs: null,
-    negotiatedFeatures: null,
-  };
-
-  test('pair names with values', () => {
-    expect(vendorStats({ ...row, counters: ['a', 1n, 'b', 2n] }).counters).toEqual([
-      { name: 'a', value: 1n },
-      { name: 'b', value: 2n },
-    ]);
-    expect(vendorStats({ ...row, counters: [] }).counters).toEqual([]);
-  });
-
-  test("keep the driver's order, whatever its names, and a name it has twice", () => {
-    const names = ['2', '__proto__', '1', 'constructor', '1'];
-    const { counters } = vendorStats({
-      ...row,
-      counters: names.flatMap((name, index) => [name, BigInt(index)]),
-    });
-    expect(counters).toEqual(names.map((name, index) => ({ name, value: BigInt(index) })));
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { inventoryOf } from '../../src/host/inventory.js';
 import { softwareParentKind } from '../../src/host/vdpa-parent.js';
+import { atOnce } from './support/at-once.js';
 import {
   busDeviceRow,
   managementDeviceRow,
@@ -18,7 +19,7 @@ describe('an inventory', () => {
       pciFunctions: [pfRow(), pciFunctionRow()],
     };
     const classOf = (consistent: boolean) => {
-      const inventory = inventoryOf(snapshotRow({ ...moved, consistent }));
+      const inventory = atOnce(inventoryOf(snapshotRow({ ...moved, consistent })));
       expect(inventory.consistent).toBe(consistent);
       return inventory.devices[0]?.class;
     };
@@ -27,7 +28,7 @@ describe('an inventory', () => {
 
   test('names the commands of the family by their numbers', () => {
     const abi = { familyId: 30, maxAttribute: 24, commands: (1n << 63n) | 0b1010n };
-    expect(inventoryOf(snapshotRow({ abi })).abi).toEqual({
+    expect(atOnce(inventoryOf(snapshotRow({ abi }))).abi).toEqual({
       maxAttribute: 24,
       commands: [1, 3, 63],
     });
@@ -36,14 +37,16 @@ describe('an inventory', () => {
 
 describe('a management device', () => {
   function only(row: Parameters<typeof managementDeviceRow>[0]) {
-    const { managementDevices } = inventoryOf(
-      snapshotRow({
-        managementDevices: [managementDeviceRow(row)],
-        scalableFunctions: [
-          { name: 'mlx5_core.sf.4', pfAddress: '0000:65:00.0', sfNumber: 88 },
-          { name: 'mlx5_core.sf.5', pfAddress: '0000:65:00.0', sfNumber: null },
-        ],
-      }),
+    const { managementDevices } = atOnce(
+      inventoryOf(
+        snapshotRow({
+          managementDevices: [managementDeviceRow(row)],
+          scalableFunctions: [
+            { name: 'mlx5_core.sf.4', pfAddress: '0000:65:00.0', sfNumber: 88 },
+            { name: 'mlx5_core.sf.5', pfAddress: '0000:65:00.0', sfNumber: null },
+          ],
+        }),
+      ),
     );
     return managementDevices[0];
   }

@@ -75,7 +75,9 @@ const atTheRoot: Readonly<Record<string, string>> = {
   'errors.ts': 'native',
   'native-error.ts': 'native',
   'native.ts': 'native',
+  'row-reader.ts': 'native',
   'rows.ts': 'native',
+  'turns.ts': 'native',
   'vdpa-host.ts': 'host',
   'index.ts': 'lifecycle',
 };

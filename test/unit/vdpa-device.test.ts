@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { UnusableReason } from '../../src/host/usability.js';
 import { type VdpaDevice, vdpaDevices } from '../../src/host/vdpa-device.js';
 import type { BusDeviceRow, PciFunctionRow, VdpaDeviceRow } from '../../src/rows.js';
+import { atOnce } from './support/at-once.js';
 import { busDeviceRow, pciFunctionRow, pfRow, vdpaDeviceRow } from './support/rows.js';
 
 interface Scene {
@@ -22,14 +23,16 @@ function deviceOf({
   functions = [pfRow(), pciFunctionRow()],
   consistent = true,
 }: Scene) {
-  const [device] = vdpaDevices(
-    family === null ? [] : [vdpaDeviceRow(family)],
-    [busDeviceRow(bus)],
-    {
-      functions: new Map(functions.map((row) => [row.address, row])),
-      scalableFunctions: new Map([[sf.name, sf]]),
-    },
-    consistent,
+  const [device] = atOnce(
+    vdpaDevices(
+      family === null ? [] : [vdpaDeviceRow(family)],
+      [busDeviceRow(bus)],
+      {
+        functions: new Map(functions.map((row) => [row.address, row])),
+        scalableFunctions: new Map([[sf.name, sf]]),
+      },
+      consistent,
+    ),
   );
   if (device === undefined) throw new Error('no device');
   return device;
@@ -71,16 +74,18 @@ describe('a vDPA device', () => {
 
   test('is unusable when another stands on its parent, on software parents never', () => {
     const parents = { functions: new Map([['0000:65:00.2', pciFunctionRow()]]) };
-    const devices = vdpaDevices(
-      ['a', 'b', 'c', 'd'].map((name) => vdpaDeviceRow({ name })),
-      [
-        busDeviceRow({ name: 'a' }),
-        busDeviceRow({ name: 'b' }),
-        busDeviceRow({ name: 'c', parentPath: '' }),
-        busDeviceRow({ name: 'd', parentPath: '' }),
-      ],
-      { ...parents, scalableFunctions: new Map() },
-      true,
+    const devices = atOnce(
+      vdpaDevices(
+        ['a', 'b', 'c', 'd'].map((name) => vdpaDeviceRow({ name })),
+        [
+          busDeviceRow({ name: 'a' }),
+          busDeviceRow({ name: 'b' }),
+          busDeviceRow({ name: 'c', parentPath: '' }),
+          busDeviceRow({ name: 'd', parentPath: '' }),
+        ],
+        { ...parents, scalableFunctions: new Map() },
+        true,
+      ),
     );
     expect(devices.map(({ reasons }) => reasons)).toEqual([
       ['parent-shared'],
@@ -132,11 +137,13 @@ describe('a vDPA device', () => {
 
   test('that only the family knows is left out: sysfs is what exists', () => {
     expect(
-      vdpaDevices(
-        [vdpaDeviceRow()],
-        [],
-        { functions: new Map(), scalableFunctions: new Map() },
-        true,
+      atOnce(
+        vdpaDevices(
+          [vdpaDeviceRow()],
+          [],
+          { functions: new Map(), scalableFunctions: new Map() },
+          true,
+        ),
       ),
     ).toEqual([]);
   });

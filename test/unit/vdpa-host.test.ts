@@ -12,7 +12,7 @@ const native = {
     queueIndex,
     maxVqPairs: null,
     negotiatedFeatures: null,
-    counters: ['received_desc', 5n],
+    counters: [{ name: 'received_desc', value: 5n }],
   })),
   driverOverride: vi.fn(async (_address: string): Promise<string | null> => 'vfio-pci'),
   close: vi.fn(async () => {}),

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { type NativeHost, openNativeHost } from '../../../src/native.js';
 import { nativeError } from '../../../src/native-error.js';
-import { rowFactories } from '../../../src/rows.js';
+import { resolvedRow } from '../../../src/rows.js';
 import type { CapturedHost } from '../../support/captured-host.js';
 
 /** Where the addon under test lies. */
@@ -20,7 +20,7 @@ export type RawHost = Record<keyof NativeHost, (...args: unknown[]) => unknown>;
 
 export function rawAddon(): RawAddon {
   const addon: RawAddon = createRequire(import.meta.url)(addonPath);
-  addon.setUp(rowFactories, nativeError);
+  addon.setUp(resolvedRow, nativeError);
   return addon;
 }
 

@@ -1,0 +1,50 @@
+import { setImmediate } from 'node:timers/promises';
+
+/** Work that pauses now and then, so that whoever runs it may let others go first. */
+export type Pausing<T> = Generator<undefined, T, undefined>;
+
+/** Milliseconds that one piece of work may hold the event loop. */
+const turnMs = 1;
+
+/** How many things to do between two pauses: some hundred microseconds' worth. */
+export const thingsPerPause = 128;
+
+/** Runs pausing work in turns of a millisecond; between them everything else has its own. */
+export async function inTurns<T>(work: Pausing<T>): Promise<T> {
+  let began = performance.now();
+  for (;;) {
+    const { done, value } = work.next();
+    if (done) return value;
+    if (performance.now() - began < turnMs) continue;
+    await setImmediate();
+    began = performance.now();
+  }
+}
+
+/** `Array.prototype.forEach` that pauses. */
+export function* eachInTurns<T>(
+  things: readonly T[],
+  visit: (thing: T, index: number) => void,
+): Pausing<void> {
+  for (const [index, thing] of things.entries()) {
+    visit(thing, index);
+    if ((index + 1) % thingsPerPause === 0) yield;
+  }
+}
+
+/** `Array.prototype.map` that pauses. */
+export function* mapInTurns<T, U>(
+  things: readonly T[],
+  map: (thing: T, index: number) => U,
+): Pausing<U[]> {
+  const mapped: U[] = [];
+  yield* eachInTurns(things, (thing, index) => mapped.push(map(thing, index)));
+  return mapped;
+}
+
+/** An index of things by what is theirs alone; of two that claim the same the later one stays. */
+export function* indexed<T, K>(things: readonly T[], keyOf: (thing: T) => K): Pausing<Map<K, T>> {
+  const index = new Map<K, T>();
+  yield* eachInTurns(things, (thing) => index.set(keyOf(thing), thing));
+  return index;
+}
