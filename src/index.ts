@@ -8,6 +8,7 @@ export {
   type VdpaName,
 } from './host/device-id.js';
 export { type DeviceClass, featureNames } from './host/features.js';
+export type { HostEvent, HostEventOf, HostEventType, ResyncReason } from './host/host-event.js';
 export type { VdpaHostOptions } from './host/host-options.js';
 export type { Inventory, VdpaAbi } from './host/inventory.js';
 export type { ManagementDevice } from './host/management-device.js';
@@ -20,4 +21,5 @@ export type { UnusableReason } from './host/usability.js';
 export type { CharDevice, VdpaDevice } from './host/vdpa-device.js';
 export type { ParentKind, SoftwareParentKind, VdpaParent } from './host/vdpa-parent.js';
 export type { VendorCounter, VendorStats } from './host/vendor-stats.js';
+export type { HostWatch, WatchEvents, WatchOptions } from './host/watch.js';
 export { VdpaHost } from './vdpa-host.js';

@@ -9,14 +9,18 @@ import {
   deviceConfigRow,
   type FamilyListsRow,
   familyListsRow,
+  type NamedDevicesRow,
+  namedDevicesRow,
   type ResolvedRow,
   resolvedRow,
   type SnapshotRow,
   snapshotRow,
+  type UeventRow,
+  ueventRows,
   type VendorStatsRow,
   vendorStatsRow,
 } from './rows.js';
-import { inTurns } from './turns.js';
+import { finish, inTurns } from './turns.js';
 
 /** Attributes of a new device; null leaves the choice to the driver. */
 export interface NativeAddRequest {
@@ -33,6 +37,7 @@ export interface NativeAddRequest {
 interface AddonHost {
   snapshot(timeoutMs: number): Promise<PackedRows>;
   familyLists(timeoutMs: number): Promise<PackedRows>;
+  namedDevices(names: readonly string[], timeoutMs: number): Promise<PackedRows>;
   deviceConfig(name: string, timeoutMs: number): Promise<PackedRows>;
   vendorStats(name: string, queueIndex: number, timeoutMs: number): Promise<PackedRows>;
   addDevice(request: NativeAddRequest, timeoutMs: number): Promise<void>;
@@ -71,6 +76,12 @@ export class NativeHost {
   /** The `vdpa` family's dumps as they are: neither ordered nor completed. */
   async familyLists(timeoutMs: number): Promise<FamilyListsRow> {
     return await inTurns(familyListsRow(new RowReader(await this.#host.familyLists(timeoutMs))));
+  }
+
+  /** Some devices, read anew. */
+  async namedDevices(names: readonly string[], timeoutMs: number): Promise<NamedDevicesRow> {
+    const packed = await this.#host.namedDevices(names, timeoutMs);
+    return await inTurns(namedDevicesRow(new RowReader(packed)));
   }
 
   async deviceConfig(name: string, timeoutMs: number): Promise<DeviceConfigRow> {
@@ -142,10 +153,20 @@ export class NativeHost {
   }
 }
 
+/** A subscription to the kernel's device events; it does not keep the process alive. */
+export interface UeventMonitor {
+  /** Idempotent. */
+  close(): void;
+}
+
 /** What native/addon/addon.cc exports. */
 interface NativeAddon {
   setUp(resolved: typeof resolvedRow, error: typeof nativeError): void;
   readonly Host: new (root: string) => AddonHost;
+  readonly UeventMonitor: new (
+    receiveBufferBytes: number,
+    listener: (events: PackedRows, lost: boolean) => void,
+  ) => UeventMonitor;
 }
 
 const require = createRequire(import.meta.url);
@@ -205,4 +226,22 @@ export function openNativeHost(root: string): NativeHost {
       },
     );
   }
+}
+
+/**
+ * Subscribes to device events of vDPA, PCI, auxiliary devices, modules and the interfaces of PCI
+ * functions. What happens from now on is told, in order and in bounded portions.
+ *
+ * @param receiveBufferBytes how much the kernel may queue; without CAP_NET_ADMIN it is capped
+ * @param listener `lost`: the kernel had to drop events, so anything may have changed
+ * @throws {VdpaError} `ADDON_MISSING`, `RESOURCE_EXHAUSTED`, `PERMISSION_DENIED`
+ */
+export function openUeventMonitor(
+  receiveBufferBytes: number,
+  listener: (events: readonly UeventRow[], lost: boolean) => void,
+): UeventMonitor {
+  const { UeventMonitor } = loadAddon();
+  return new UeventMonitor(receiveBufferBytes, (packed, lost) => {
+    listener(finish(ueventRows(new RowReader(packed))), lost);
+  });
 }

@@ -144,6 +144,28 @@ export function* vendorStatsRow(reader: RowReader) {
   return { ...head, counters: yield* reader.list(vendorCounterRow) };
 }
 
+/** A device event of the kernel: a hint that what it names changed. */
+function ueventRow(row: RowReader) {
+  return {
+    action: row.text(),
+    subsystem: row.text(),
+    /** Below /sys, with a leading slash. */
+    devpath: row.text(),
+    seqnum: row.word(),
+  };
+}
+
+export function* ueventRows(reader: RowReader) {
+  return yield* reader.list(ueventRow);
+}
+
+/** Both rows of the devices that were asked for and are there. */
+export function* namedDevicesRow(reader: RowReader) {
+  const vdpaDevices = yield* reader.list(vdpaDeviceRow);
+  const busDevices = yield* reader.list(busDeviceRow);
+  return { vdpaDevices, busDevices };
+}
+
 /** The two lists of the `vdpa` family. */
 export function* familyListsRow(reader: RowReader) {
   const managementDevices = yield* reader.list(managementDeviceRow);
@@ -153,6 +175,7 @@ export function* familyListsRow(reader: RowReader) {
 
 export function* snapshotRow(reader: RowReader): Pausing<SnapshotRow> {
   const consistent = reader.flag();
+  const ueventSeqnum = reader.row((row) => row.word());
   const [abi = null] = yield* reader.list(abiRow);
   const managementDevices = yield* reader.list(managementDeviceRow);
   const vdpaDevices = yield* reader.list(vdpaDeviceRow);
@@ -169,6 +192,7 @@ export function* snapshotRow(reader: RowReader): Pausing<SnapshotRow> {
     scalableFunctions,
     netdevs,
     consistent,
+    ueventSeqnum,
   };
 }
 
@@ -200,6 +224,8 @@ export type ResolvedRow = ReturnType<typeof resolvedRow>;
 type Returned<T> = T extends (reader: RowReader) => Generator<unknown, infer Row, unknown>
   ? Row
   : never;
+export type UeventRow = ReturnType<typeof ueventRow>;
+export type NamedDevicesRow = Returned<typeof namedDevicesRow>;
 export type FamilyListsRow = Returned<typeof familyListsRow>;
 export type VendorStatsRow = Returned<typeof vendorStatsRow>;
 
@@ -213,4 +239,6 @@ export interface SnapshotRow {
   readonly scalableFunctions: readonly ScalableFunctionRow[];
   readonly netdevs: readonly NetdevRow[];
   readonly consistent: boolean;
+  /** Of the last uevent before the host was read; 0 when unknown. */
+  readonly ueventSeqnum: bigint;
 }

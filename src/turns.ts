@@ -21,6 +21,14 @@ export async function inTurns<T>(work: Pausing<T>): Promise<T> {
   }
 }
 
+/** Does pausing work at once: for what is known to be little. */
+export function finish<T>(work: Pausing<T>): T {
+  for (;;) {
+    const { done, value } = work.next();
+    if (done) return value;
+  }
+}
+
 /** `Array.prototype.forEach` that pauses. */
 export function* eachInTurns<T>(
   things: readonly T[],

@@ -8,6 +8,7 @@ import { isPciAddress } from './host/pci-address.js';
 import type { Finding } from './host/preflight.js';
 import type { ResolvedCharDevice, Resolver } from './host/resolver.js';
 import type { VendorStats } from './host/vendor-stats.js';
+import type { HostWatch, WatchOptions } from './host/watch.js';
 import type { NativeHost } from './native.js';
 
 /** Loaded when a host is opened: importing the library costs next to nothing. */
@@ -32,6 +33,7 @@ export class VdpaHost implements AsyncDisposable {
   readonly #reading: Reading;
   readonly #connection: Connection;
   readonly #resolver: Resolver;
+  readonly #watches = new Set<HostWatch>();
 
   private constructor(reading: Reading, connection: Connection) {
     this.#reading = reading;
@@ -140,6 +142,30 @@ export class VdpaHost implements AsyncDisposable {
     );
   }
 
+  /**
+   * Follows the host: an inventory that stays right, and an event for each change. Linux tells of
+   * changes in every network namespace; what the `vdpa` family knows shows in the initial one only.
+   *
+   * @throws {TypeError} an option of the wrong form
+   * @throws {VdpaError} as `inventory`; `NOT_SUPPORTED` for a captured host, which never changes
+   *
+   * @example
+   * await using watch = await host.watch();
+   * for await (const event of watch) if (event.type === 'ready') use(event.device);
+   */
+  async watch(options: WatchOptions = {}): Promise<HostWatch> {
+    this.#connection.assertOpen();
+    if (!this.#connection.live) {
+      throw new VdpaError('NOT_SUPPORTED', 'a captured host does not change: watch the live one', {
+        retry: 'never',
+      });
+    }
+    const { HostWatch } = await import('./host/watch.js');
+    const watch = await HostWatch.open(this.#connection.timeoutMs, options);
+    this.#watches.add(watch);
+    return watch;
+  }
+
   /** Checks that this machine can do what the library is for; each finding has its cure. */
   async preflight(options?: CallOptions): Promise<readonly Finding[]> {
     return await this.#reading.preflight(this.#connection, options);
@@ -147,6 +173,7 @@ export class VdpaHost implements AsyncDisposable {
 
   /** Lets go of everything. Calls that follow reject with `CLOSED`. Idempotent. */
   async close(): Promise<void> {
+    await Promise.all([...this.#watches].map((watch) => watch.close()));
     await this.#connection.close();
   }
 

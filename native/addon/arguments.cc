@@ -95,8 +95,7 @@ void Arguments::Refuse(const std::string& expected) {
 }
 
 template <typename Read>
-std::string Arguments::Bytes(const Read& read) {
-  const Napi::Value value = Next();
+std::string Arguments::Bytes(const Napi::Value& value, const Read& read) {
   if (!value.IsString()) {
     Refuse("a string");
     return {};
@@ -106,10 +105,29 @@ std::string Arguments::Bytes(const Read& read) {
   return bytes;
 }
 
-std::string Arguments::Text() { return Bytes(NameOf); }
+std::string Arguments::Text() { return Bytes(Next(), NameOf); }
 
 std::string Arguments::Path() {
-  return Bytes([](const Napi::String& text) { return text.Utf8Value(); });
+  return Bytes(Next(), [](const Napi::String& text) { return text.Utf8Value(); });
+}
+
+std::vector<std::string> Arguments::Texts() {
+  const Napi::Value value = Next();
+  std::vector<std::string> texts;
+  if (!value.IsArray()) {
+    Refuse("a list of strings");
+    return texts;
+  }
+  const Napi::Array list = value.As<Napi::Array>();
+  for (std::uint32_t i = 0; ok_ && i < list.Length(); ++i) {
+    Napi::Value text;
+    if (!list.Get(i).UnwrapTo(&text)) {
+      Refuse("a list of strings");
+    } else {
+      texts.push_back(Bytes(text, NameOf));
+    }
+  }
+  return texts;
 }
 
 std::uint32_t Arguments::Unsigned(std::uint32_t limit) {

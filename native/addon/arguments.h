@@ -6,6 +6,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "addon/node_api.h"
 #include "core/records.h"
@@ -30,13 +31,15 @@ class Arguments {
   /// How long a call may take; finite, so that adding it to the clock can not overflow.
   std::chrono::nanoseconds Timeout();
   MacAddress Mac();
+  /// A list of them.
+  std::vector<std::string> Texts();
   /// The NativeAddRequest of src/native.ts.
   std::optional<AddRequest> Add();
 
  private:
   Napi::Value Next() { return info_[index_++]; }
   template <typename Read>
-  std::string Bytes(const Read& read);
+  std::string Bytes(const Napi::Value& value, const Read& read);
   void Refuse(const std::string& expected);
 
   const Napi::CallbackInfo& info_;

@@ -13,6 +13,7 @@
 #include "addon/values.h"
 #include "core/char_device.h"
 #include "core/host_channels.h"
+#include "core/named_devices.h"
 #include "core/pci.h"
 
 namespace vdpa::addon {
@@ -56,6 +57,7 @@ Napi::Function Host::Define(Napi::Env env) {
                      {
                          InstanceMethod<&Host::TakeSnapshot>("snapshot"),
                          InstanceMethod<&Host::ReadFamilyLists>("familyLists"),
+                         InstanceMethod<&Host::ReadNamed>("namedDevices"),
                          InstanceMethod<&Host::ReadConfig>("deviceConfig"),
                          InstanceMethod<&Host::ReadVendorStats>("vendorStats"),
                          InstanceMethod<&Host::AddDevice>("addDevice"),
@@ -151,6 +153,13 @@ Napi::Value Host::ReadFamilyLists(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   return Enqueue(arguments, [](Session& session, Deadline deadline) {
     return ReadLists(session.family, deadline);
+  });
+}
+
+Napi::Value Host::ReadNamed(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  return Enqueue(arguments, [names = arguments.Texts()](Session& session, Deadline deadline) {
+    return ReadNamedDevices(*session.root, session.family, names, deadline);
   });
 }
 

@@ -35,6 +35,7 @@ class Host : public Napi::ObjectWrap<Host> {
 
   Napi::Value TakeSnapshot(const Napi::CallbackInfo& info);
   Napi::Value ReadFamilyLists(const Napi::CallbackInfo& info);
+  Napi::Value ReadNamed(const Napi::CallbackInfo& info);
   Napi::Value ReadConfig(const Napi::CallbackInfo& info);
   Napi::Value ReadVendorStats(const Napi::CallbackInfo& info);
   Napi::Value AddDevice(const Napi::CallbackInfo& info);

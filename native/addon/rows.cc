@@ -56,6 +56,10 @@ void PackRow(RowPacker& packer, const Netdev& netdev) {
              netdev.pci_address);
 }
 
+void PackRow(RowPacker& packer, const Uevent& event) {
+  packer.Row(event.action, event.subsystem, event.devpath, event.seqnum);
+}
+
 template <typename Record>
 void PackList(RowPacker& packer, const std::vector<Record>& records) {
   packer.BeginList(records.size());
@@ -67,6 +71,7 @@ void PackList(RowPacker& packer, const std::vector<Record>& records) {
 PackedRows Pack(const Snapshot& snapshot) {
   RowPacker packer;
   packer.Flag(snapshot.consistent);
+  packer.Row(snapshot.uevent_seqnum);
   packer.BeginList(snapshot.abi ? 1 : 0);
   if (snapshot.abi) PackRow(packer, *snapshot.abi);
   PackList(packer, snapshot.mgmt_devices);
@@ -82,6 +87,13 @@ PackedRows Pack(const FamilyLists& lists) {
   RowPacker packer;
   PackList(packer, lists.mgmt_devices);
   PackList(packer, lists.vdpa_devices);
+  return std::move(packer).Take();
+}
+
+PackedRows Pack(const NamedDevices& devices) {
+  RowPacker packer;
+  PackList(packer, devices.vdpa_devices);
+  PackList(packer, devices.bus_devices);
   return std::move(packer).Take();
 }
 
@@ -103,6 +115,12 @@ PackedRows Pack(const VendorStats& stats) {
              stats.negotiated_features);
   packer.BeginList(stats.counters.size());
   for (const auto& [name, value] : stats.counters) packer.Row(name, value);
+  return std::move(packer).Take();
+}
+
+PackedRows Pack(const std::vector<Uevent>& events) {
+  RowPacker packer;
+  PackList(packer, events);
   return std::move(packer).Take();
 }
 

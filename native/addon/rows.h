@@ -4,7 +4,9 @@
 #include <vector>
 
 #include "addon/row_packer.h"
+#include "core/named_devices.h"
 #include "core/records.h"
+#include "core/uevent.h"
 
 namespace vdpa::addon {
 
@@ -16,7 +18,9 @@ struct FamilyLists {
 
 PackedRows Pack(const Snapshot& snapshot);
 PackedRows Pack(const FamilyLists& lists);
+PackedRows Pack(const NamedDevices& devices);
 PackedRows Pack(const DeviceConfig& config);
 PackedRows Pack(const VendorStats& stats);
+PackedRows Pack(const std::vector<Uevent>& events);
 
 }  // namespace vdpa::addon

@@ -66,8 +66,8 @@ Result<bool> ReadCharLinks(const HostRoot& root, std::vector<BusDevice>& devices
   return true;
 }
 
-/// One device by its own links. False when it is gone.
-Result<bool> ReadDevice(const HostRoot& root, BusDevice& device) {
+/// Parent and driver of one device, by its own links. False when it is gone.
+Result<bool> ReadLinks(const HostRoot& root, BusDevice& device) {
   const auto target = root.ReadLinkIfThere(std::string(kDevices) + "/" + device.name);
   if (!target) return std::unexpected(target.error());
   if (target->empty()) return false;
@@ -77,6 +77,23 @@ Result<bool> ReadDevice(const HostRoot& root, BusDevice& device) {
   if (!driver) return std::unexpected(driver.error());
   device.driver = std::move(*driver);
   return true;
+}
+
+/// By the device's own directory.
+Result<void> ReadOwnCharDevice(const HostRoot& root, BusDevice& device) {
+  auto found = FindCharDevice(root, device.name);
+  if (!found) return std::unexpected(found.error());
+  device.char_device = std::move(*found);
+  if (device.char_device && device.driver.empty()) device.driver = kVhostDriver;
+  return {};
+}
+
+Result<void> ReadNode(const HostRoot& root, BusDevice& device) {
+  if (!device.char_device) return {};
+  const Result<NodeState> node = ReadNodeState(root, *device.char_device);
+  if (!node) return std::unexpected(node.error());
+  device.char_device->node = *node;
+  return {};
 }
 
 }  // namespace
@@ -133,25 +150,31 @@ Result<std::optional<std::vector<BusDevice>>> ReadBusDevices(const HostRoot& roo
   present.reserve(devices.size());
   for (BusDevice& device : devices) {
     if (!device.char_device) {
-      const Result<bool> read = ReadDevice(root, device);
+      const Result<bool> read = ReadLinks(root, device);
       if (!read) return std::unexpected(read.error());
       if (!*read) continue;
       // Bound since sys/dev/char was listed, or that list is missing.
       if (!*linked || device.driver == kVhostDriver) {
-        auto found = FindCharDevice(root, device.name);
+        const Result<void> found = ReadOwnCharDevice(root, device);
         if (!found) return std::unexpected(found.error());
-        device.char_device = std::move(*found);
-        if (device.char_device && device.driver.empty()) device.driver = kVhostDriver;
       }
     }
-    if (device.char_device) {
-      const Result<NodeState> node = ReadNodeState(root, *device.char_device);
-      if (!node) return std::unexpected(node.error());
-      device.char_device->node = *node;
-    }
+    const Result<void> node = ReadNode(root, device);
+    if (!node) return std::unexpected(node.error());
     present.push_back(std::move(device));
   }
   return present;
+}
+
+Result<std::optional<BusDevice>> ReadBusDevice(const HostRoot& root, std::string name) {
+  BusDevice device{.name = std::move(name)};
+  const Result<bool> there = ReadLinks(root, device);
+  if (!there) return std::unexpected(there.error());
+  if (!*there) return std::optional<BusDevice>();
+  Result<void> read = ReadOwnCharDevice(root, device);
+  if (read) read = ReadNode(root, device);
+  if (!read) return std::unexpected(std::move(read.error()));
+  return device;
 }
 
 }  // namespace vdpa

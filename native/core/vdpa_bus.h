@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "host_root.h"
@@ -21,6 +22,9 @@ Result<bool> HasVdpaBus(const HostRoot& root);
 /// sys/dev/char tells char device, vDPA device and parent at once, and what hangs there is bound to
 /// vhost_vdpa.
 Result<std::optional<std::vector<BusDevice>>> ReadBusDevices(const HostRoot& root);
+
+/// One of them; unset when it is gone.
+Result<std::optional<BusDevice>> ReadBusDevice(const HostRoot& root, std::string name);
 
 /// The char device below one vDPA device's own directory; unset when there is none. For single
 /// devices and for trees that lack sys/dev/char.

@@ -20,7 +20,7 @@ export class Connection {
   readonly native: NativeHost;
   /** False for a captured tree. */
   readonly live: boolean;
-  readonly #timeoutMs: number;
+  readonly timeoutMs: number;
   #tail: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
   #stuck = 0;
@@ -29,7 +29,7 @@ export class Connection {
   constructor(root: string, timeoutMs: number) {
     this.native = openNativeHost(root);
     this.live = root === '/';
-    this.#timeoutMs = timeoutMs;
+    this.timeoutMs = timeoutMs;
   }
 
   /** Runs one native call when those before it are done. `step` names it in errors. */
@@ -49,7 +49,7 @@ export class Connection {
           `to ${this.#stuck} earlier requests either, so this one was not sent`,
         );
       }
-      return this.#watch(step, start(this.native, this.#timeoutMs));
+      return this.#watch(step, start(this.native, this.timeoutMs));
     });
     this.#tail = turn.catch(() => {});
     return await abortable(turn, signal);
@@ -89,9 +89,9 @@ export class Connection {
         setImmediate(() => {
           if (settled) return;
           this.#abandon(answer);
-          reject(this.#timeout(step, `after ${this.#timeoutMs} ms`));
+          reject(this.#timeout(step, `after ${this.timeoutMs} ms`));
         });
-      }, this.#timeoutMs + graceMs);
+      }, this.timeoutMs + graceMs);
     });
     try {
       return await Promise.race([answer, stuck]);

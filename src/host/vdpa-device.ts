@@ -43,6 +43,15 @@ export interface VdpaDevice {
   readonly reasons: readonly UnusableReason[];
 }
 
+/** What the bus and the family say of one device, and where it stands. */
+export interface JoinedDevice {
+  readonly bus: BusDeviceRow;
+  /** Undefined for an unmanaged device. */
+  readonly family: VdpaDeviceRow | undefined;
+  readonly parent: VdpaParent;
+  readonly id: DeviceId;
+}
+
 /**
  * Joins what the `vdpa` family and the vdpa bus say of the same devices, in order of their names.
  *
@@ -58,38 +67,49 @@ export function* vdpaDevices(
   consistent: boolean,
 ): Pausing<VdpaDevice[]> {
   const listed = yield* indexed(family, ({ name }) => name);
-  const joined = yield* mapInTurns(bus, (row) => {
-    const named = listed.get(row.name);
-    const same = named !== undefined && (consistent || standsOn(named, row)) ? named : undefined;
-    const parent = vdpaParent(row, same, parents);
-    return { bus: row, family: same, parent, id: deviceId(row.name, parent) };
-  });
+  const joined = yield* mapInTurns(bus, (row) =>
+    joinedDevice(row, listed.get(row.name), parents, consistent),
+  );
   const seen = new Map<DeviceId, number>();
   yield* eachInTurns(joined, ({ id }) => seen.set(id, (seen.get(id) ?? 0) + 1));
+  const devices = yield* mapInTurns(joined, (one) => vdpaDevice(one, (seen.get(one.id) ?? 0) > 1));
+  return yield* inNaturalOrder(devices);
+}
 
-  return yield* inNaturalOrder(
-    yield* mapInTurns(joined, ({ bus, family, parent, id }): VdpaDevice => {
-      const reasons = unusableReasons(bus, family, parent.kind, (seen.get(id) ?? 0) > 1);
-      return {
-        id,
-        name: bus.name as VdpaName,
-        class: family === undefined ? null : deviceClass(family.deviceId),
-        vendorId: family === undefined ? null : family.vendorId.toString(16).padStart(4, '0'),
-        maxVqs: family?.maxVqs ?? null,
-        maxVqSize: family?.maxVqSize ?? null,
-        minVqSize: family?.minVqSize ?? null,
-        managementDevice:
-          family === undefined
-            ? null
-            : managementHandle(family.managementBus, family.managementName),
-        parent,
-        driver: bus.driver === '' ? null : bus.driver,
-        charDevice: charDevice(bus),
-        usable: reasons.length === 0,
-        reasons,
-      };
-    }),
-  );
+/** @param consistent as of `vdpaDevices` */
+export function joinedDevice(
+  bus: BusDeviceRow,
+  named: VdpaDeviceRow | undefined,
+  parents: ParentIndex,
+  consistent: boolean,
+): JoinedDevice {
+  const family = named !== undefined && (consistent || standsOn(named, bus)) ? named : undefined;
+  const parent = vdpaParent(bus, family, parents);
+  return { bus, family, parent, id: deviceId(bus.name, parent) };
+}
+
+/** @param ambiguous whether another device has the same id */
+export function vdpaDevice(
+  { bus, family, parent, id }: JoinedDevice,
+  ambiguous: boolean,
+): VdpaDevice {
+  const reasons = unusableReasons(bus, family, parent.kind, ambiguous);
+  return {
+    id,
+    name: bus.name as VdpaName,
+    class: family === undefined ? null : deviceClass(family.deviceId),
+    vendorId: family === undefined ? null : family.vendorId.toString(16).padStart(4, '0'),
+    maxVqs: family?.maxVqs ?? null,
+    maxVqSize: family?.maxVqSize ?? null,
+    minVqSize: family?.minVqSize ?? null,
+    managementDevice:
+      family === undefined ? null : managementHandle(family.managementBus, family.managementName),
+    parent,
+    driver: bus.driver === '' ? null : bus.driver,
+    charDevice: charDevice(bus),
+    usable: reasons.length === 0,
+    reasons,
+  };
 }
 
 /** Of NodeState in native/core/records.h. */
@@ -101,7 +121,7 @@ const collator = new Intl.Collator('en', { numeric: true });
  * Natural order: vdpa2 before vdpa10. Thousands of names differ in their final number alone, which
  * is read once for each; the collator would read both at every comparison.
  */
-function* inNaturalOrder(devices: readonly VdpaDevice[]): Pausing<VdpaDevice[]> {
+export function* inNaturalOrder(devices: readonly VdpaDevice[]): Pausing<VdpaDevice[]> {
   const keyed = yield* mapInTurns(devices, (device) => {
     const digits = /(?<!\d)\d{1,15}$/.exec(device.name)?.[0] ?? '';
     return {

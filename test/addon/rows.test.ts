@@ -122,6 +122,7 @@ const snapshot = z.strictObject({
   scalableFunctions: z.array(scalableFunction),
   netdevs: z.array(netdev),
   consistent: z.boolean(),
+  ueventSeqnum: word,
 });
 
 /** Compiles only when the schema's type and the row's are the same. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { inventoryOf } from '../../src/host/inventory.js';
 import { softwareParentKind } from '../../src/host/vdpa-parent.js';
-import { atOnce } from './support/at-once.js';
+import { finish } from '../../src/turns.js';
 import {
   busDeviceRow,
   managementDeviceRow,
@@ -19,7 +19,7 @@ describe('an inventory', () => {
       pciFunctions: [pfRow(), pciFunctionRow()],
     };
     const classOf = (consistent: boolean) => {
-      const inventory = atOnce(inventoryOf(snapshotRow({ ...moved, consistent })));
+      const inventory = finish(inventoryOf(snapshotRow({ ...moved, consistent })));
       expect(inventory.consistent).toBe(consistent);
       return inventory.devices[0]?.class;
     };
@@ -28,7 +28,7 @@ describe('an inventory', () => {
 
   test('names the commands of the family by their numbers', () => {
     const abi = { familyId: 30, maxAttribute: 24, commands: (1n << 63n) | 0b1010n };
-    expect(atOnce(inventoryOf(snapshotRow({ abi }))).abi).toEqual({
+    expect(finish(inventoryOf(snapshotRow({ abi }))).abi).toEqual({
       maxAttribute: 24,
       commands: [1, 3, 63],
     });
@@ -37,7 +37,7 @@ describe('an inventory', () => {
 
 describe('a management device', () => {
   function only(row: Parameters<typeof managementDeviceRow>[0]) {
-    const { managementDevices } = atOnce(
+    const { managementDevices } = finish(
       inventoryOf(
         snapshotRow({
           managementDevices: [managementDeviceRow(row)],

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { netdev, representedPort } from '../../src/host/netdev.js';
 import { pciFunctions } from '../../src/host/pci-function.js';
-import { atOnce } from './support/at-once.js';
+import { finish } from '../../src/turns.js';
 import { netdevRow, pciFunctionRow, pfRow } from './support/rows.js';
 
 const inSwitch = '0011223344556677';
@@ -38,7 +38,7 @@ describe('the functions of a host', () => {
     const rows = names.map((physPortName) =>
       netdevRow({ name: `port-${physPortName}`, physPortName, physSwitchId }),
     );
-    const { pfs, vfs } = atOnce(pciFunctions([pfRow(), vf], rows));
+    const { pfs, vfs } = finish(pciFunctions([pfRow(), vf], rows));
     return {
       own: pfs[0]?.netdevs.map(({ physPortName }) => physPortName),
       representor: vfs[0]?.representor?.physPortName ?? null,
@@ -78,7 +78,7 @@ describe('the functions of a host', () => {
       physSwitchId: inSwitch,
       pciAddress: vf.address,
     });
-    const { vfs } = atOnce(pciFunctions([pfRow(), vf], [own]));
+    const { vfs } = finish(pciFunctions([pfRow(), vf], [own]));
     expect(vfs[0]?.netdevs.map(({ name }) => name)).toEqual(['eth9']);
     expect(vfs[0]?.representor).toBeNull();
   });
@@ -86,7 +86,7 @@ describe('the functions of a host', () => {
   test('are PFs by their capability, VFs by their PF, and others else', () => {
     const other = pciFunctionRow({ address: '0000:66:00.0', pfAddress: '', vfIndex: null });
     const idle = pfRow({ address: '0000:67:00.0', numVfs: null });
-    const { pfs, vfs, others } = atOnce(pciFunctions([pfRow(), vf, other, idle], []));
+    const { pfs, vfs, others } = finish(pciFunctions([pfRow(), vf, other, idle], []));
     expect(pfs.map(({ address, numVfs }) => [address, numVfs])).toEqual([
       ['0000:65:00.0', 4],
       ['0000:67:00.0', 0],
@@ -97,7 +97,7 @@ describe('the functions of a host', () => {
 
   test('write ids in hexadecimal of full width, and empty texts as null', () => {
     const row = pciFunctionRow({ vendorId: 1, deviceId: 0, pciClass: 0x200, driver: '' });
-    const { vfs } = atOnce(
+    const { vfs } = finish(
       pciFunctions([row], [netdevRow({ pciAddress: row.address, mac: null })]),
     );
     expect(vfs[0]).toMatchObject({

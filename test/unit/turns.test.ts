@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { eachInTurns, inTurns, mapInTurns, type Pausing } from '../../src/turns.js';
-import { atOnce } from './support/at-once.js';
+import { eachInTurns, finish, inTurns, mapInTurns, type Pausing } from '../../src/turns.js';
 
 const many = Array.from({ length: 1000 }, (_, index) => index);
 
@@ -38,7 +37,7 @@ describe('work in turns', () => {
     const work = mapInTurns(many, (thing, index) => thing + index);
     const pauses = [...work].length;
     expect(pauses).toBeGreaterThan(3);
-    expect(atOnce(mapInTurns(many, (thing, index) => thing + index))).toEqual(
+    expect(finish(mapInTurns(many, (thing, index) => thing + index))).toEqual(
       many.map((thing) => 2 * thing),
     );
   });

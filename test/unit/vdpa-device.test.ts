@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { UnusableReason } from '../../src/host/usability.js';
 import { type VdpaDevice, vdpaDevices } from '../../src/host/vdpa-device.js';
 import type { BusDeviceRow, PciFunctionRow, VdpaDeviceRow } from '../../src/rows.js';
-import { atOnce } from './support/at-once.js';
+import { finish } from '../../src/turns.js';
 import { busDeviceRow, pciFunctionRow, pfRow, vdpaDeviceRow } from './support/rows.js';
 
 interface Scene {
@@ -23,7 +23,7 @@ function deviceOf({
   functions = [pfRow(), pciFunctionRow()],
   consistent = true,
 }: Scene) {
-  const [device] = atOnce(
+  const [device] = finish(
     vdpaDevices(
       family === null ? [] : [vdpaDeviceRow(family)],
       [busDeviceRow(bus)],
@@ -74,7 +74,7 @@ describe('a vDPA device', () => {
 
   test('is unusable when another stands on its parent, on software parents never', () => {
     const parents = { functions: new Map([['0000:65:00.2', pciFunctionRow()]]) };
-    const devices = atOnce(
+    const devices = finish(
       vdpaDevices(
         ['a', 'b', 'c', 'd'].map((name) => vdpaDeviceRow({ name })),
         [
@@ -137,7 +137,7 @@ describe('a vDPA device', () => {
 
   test('that only the family knows is left out: sysfs is what exists', () => {
     expect(
-      atOnce(
+      finish(
         vdpaDevices(
           [vdpaDeviceRow()],
           [],

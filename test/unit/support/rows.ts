@@ -62,6 +62,7 @@ export function snapshotRow(changes: Partial<SnapshotRow> = {}): SnapshotRow {
     scalableFunctions: [],
     netdevs: [],
     consistent: true,
+    ueventSeqnum: 0n,
     ...changes,
   };
 }

@@ -1,0 +1,40 @@
+#include "named_devices.h"
+
+#include <cerrno>
+#include <optional>
+#include <utility>
+
+#include "vdpa_bus.h"
+
+namespace vdpa {
+namespace {
+
+/// It is gone, has no management device, or the module went: the bus is what counts.
+bool IsUntold(const Error& error) {
+  const bool refused = error.fault == Fault::kSystem &&
+                       (error.errno_value == EINVAL || error.errno_value == EOPNOTSUPP);
+  return refused || error.fault == Fault::kGone || error.fault == Fault::kNoFamily;
+}
+
+}  // namespace
+
+Result<NamedDevices> ReadNamedDevices(const HostRoot& root, VdpaFamily& family,
+                                      std::span<const std::string> names, Deadline deadline) {
+  NamedDevices devices;
+  const Result<bool> bus = HasVdpaBus(root);
+  if (!bus) return std::unexpected(bus.error());
+  if (!*bus) return devices;
+  for (const std::string& name : names) {
+    // The family first: it waits for whoever is making the device to be done.
+    Result<VdpaDevice> told = family.ReadDevice(name, deadline);
+    if (!told && !IsUntold(told.error())) return std::unexpected(std::move(told.error()));
+    Result<std::optional<BusDevice>> there = ReadBusDevice(root, name);
+    if (!there) return std::unexpected(std::move(there.error()));
+    if (!*there) continue;
+    devices.bus_devices.push_back(**std::move(there));
+    if (told) devices.vdpa_devices.push_back(*std::move(told));
+  }
+  return devices;
+}
+
+}  // namespace vdpa

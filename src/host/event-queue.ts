@@ -1,0 +1,98 @@
+import type { HostEvent } from './host-event.js';
+
+/** Events that one consumer may leave waiting. */
+const maxWaiting = 4096;
+
+/**
+ * One consumer's events. A consumer that falls behind by more than the queue holds is told to take
+ * everything anew instead: memory stays bounded, and nobody works through what is long past.
+ */
+export class EventQueue implements AsyncIterableIterator<HostEvent, undefined, undefined> {
+  readonly #onReturn: (queue: EventQueue) => void;
+  #waiting: HostEvent[] = [];
+  #next = 0;
+  #consumer: PromiseWithResolvers<IteratorResult<HostEvent, undefined>> | undefined;
+  #end: { readonly reason: unknown } | 'done' | undefined;
+
+  /** @param onReturn called when the consumer leaves its loop */
+  constructor(onReturn: (queue: EventQueue) => void) {
+    this.#onReturn = onReturn;
+  }
+
+  push(event: HostEvent): void {
+    if (this.#end !== undefined) return;
+    if (this.#consumer !== undefined) {
+      this.#consumer.resolve({ done: false, value: event });
+      this.#consumer = undefined;
+      return;
+    }
+    if (this.#waiting.length - this.#next >= maxWaiting) {
+      this.#waiting = [{ type: 'resync', reason: 'consumer-slow' }];
+      this.#next = 0;
+    }
+    this.#waiting.push(event);
+  }
+
+  /** After what waits, the loop ends; with a failure, at once and by throwing its reason. */
+  end(failure?: { readonly reason: unknown }): void {
+    if (this.#end !== undefined) return;
+    this.#end = failure ?? 'done';
+    if (failure !== undefined) this.#drop();
+    if (this.#consumer === undefined) return;
+    if (failure === undefined) this.#consumer.resolve({ done: true, value: undefined });
+    else this.#consumer.reject(failure.reason);
+    this.#consumer = undefined;
+  }
+
+  async next(): Promise<IteratorResult<HostEvent, undefined>> {
+    const event = this.#waiting[this.#next];
+    if (event !== undefined) {
+      this.#next++;
+      if (this.#next === this.#waiting.length) this.#drop();
+      return { done: false, value: event };
+    }
+    if (this.#end === 'done') return { done: true, value: undefined };
+    if (this.#end !== undefined) {
+      const { reason } = this.#end;
+      this.#end = 'done';
+      throw reason;
+    }
+    if (this.#consumer !== undefined) {
+      throw new TypeError('the event before this one has not been taken yet');
+    }
+    this.#consumer = withResolvers();
+    return await this.#consumer.promise;
+  }
+
+  async return(): Promise<IteratorResult<HostEvent, undefined>> {
+    this.end();
+    this.#drop();
+    this.#onReturn(this);
+    return { done: true, value: undefined };
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  #drop(): void {
+    this.#waiting = [];
+    this.#next = 0;
+  }
+}
+
+interface PromiseWithResolvers<T> {
+  readonly promise: Promise<T>;
+  resolve(value: T): void;
+  reject(reason: unknown): void;
+}
+
+/** Node 20 has no Promise.withResolvers. */
+function withResolvers<T>(): PromiseWithResolvers<T> {
+  let settle: Omit<PromiseWithResolvers<T>, 'promise'> | undefined;
+  const promise = new Promise<T>((resolve, reject) => {
+    settle = { resolve, reject };
+  });
+  if (settle === undefined) throw new Error('unreachable');
+  return { promise, ...settle };
+}

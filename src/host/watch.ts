@@ -1,0 +1,245 @@
+import { EventEmitter } from 'node:events';
+import { type FSWatcher, watch as watchFolder } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { VdpaError } from '../errors.js';
+import { openUeventMonitor, type UeventMonitor } from '../native.js';
+import { eachInTurns, inTurns } from '../turns.js';
+import { Connection } from './connection.js';
+import { EventQueue } from './event-queue.js';
+import type { HostEvent, HostEventOf, HostEventType } from './host-event.js';
+import { HostState } from './host-state.js';
+import type { Inventory } from './inventory.js';
+import { type Batch, PendingChanges } from './pending-changes.js';
+
+export interface WatchOptions {
+  /** Ends the watch; loops over it throw the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Milliseconds after which everything is read anew although nothing happened: for what changes
+   * without an event, such as an interface's MAC address. 0: never. Default: a minute.
+   */
+  readonly rereadMs?: number | undefined;
+  /** Memory in which the kernel queues events, in bytes; default 16 MiB. */
+  readonly receiveBufferBytes?: number | undefined;
+}
+
+/** Listeners by the type of event: each gets the event itself. */
+export type WatchEvents = { [Type in HostEventType]: [HostEventOf<Type>] };
+
+const defaultRereadMs = 60_000;
+const defaultReceiveBufferBytes = 16 << 20;
+/** VFs come and go by the hundred: wait so long before everything is read for them. */
+const burstMs = 30;
+/** After an attempt that failed. */
+const retryMs = 1000;
+/** A reading while the host kept changing may show what two moments had: look again. */
+const unsettledMs = 250;
+
+/**
+ * A host that is followed: its inventory as of now, and an event for each change.
+ *
+ * Events are hints for it: what they name is read again, and what is told is the difference between
+ * two readings. So nothing is told twice, and after a loss the state is right again. It keeps no
+ * process alive, and uses a thread of its own.
+ */
+export class HostWatch extends EventEmitter<WatchEvents> implements AsyncDisposable {
+  readonly #connection: Connection;
+  readonly #pending = new PendingChanges();
+  readonly #queues = new Set<EventQueue>();
+  readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #closed = new AbortController();
+  readonly #rereadMs: number;
+  readonly #signal: AbortSignal | undefined;
+  #state: HostState | undefined;
+  #monitor: UeventMonitor | undefined;
+  #nodes: FSWatcher | undefined;
+  #running: Promise<void> | undefined;
+  #failure: { readonly reason: unknown } | undefined;
+  #closing: Promise<void> | undefined;
+
+  private constructor(connection: Connection, options: WatchOptions) {
+    super();
+    this.#connection = connection;
+    this.#rereadMs = options.rereadMs ?? defaultRereadMs;
+    this.#signal = options.signal;
+  }
+
+  /**
+   * Subscribes, then reads the host, then follows.
+   *
+   * @internal use `VdpaHost.watch`
+   */
+  static async open(timeoutMs: number, options: WatchOptions): Promise<HostWatch> {
+    const watch = new HostWatch(new Connection('/', timeoutMs), options);
+    try {
+      await watch.#start(options.receiveBufferBytes ?? defaultReceiveBufferBytes);
+    } catch (error) {
+      await watch.close();
+      throw error;
+    }
+    return watch;
+  }
+
+  /** The host as of the latest reading. */
+  get inventory(): Inventory {
+    if (this.#state === undefined) throw new TypeError('the watch has not been opened');
+    return this.#state.inventory;
+  }
+
+  /** Every event from now on. A loop that is left, by whatever way, takes none any more. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<HostEvent, undefined, undefined> {
+    const queue = new EventQueue((done) => this.#queues.delete(done));
+    if (this.#closing === undefined) this.#queues.add(queue);
+    else queue.end(this.#failure);
+    return queue;
+  }
+
+  /** Loops end after the events that they have not taken yet. Idempotent. */
+  async close(): Promise<void> {
+    this.#closing ??= this.#end();
+    await this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #start(receiveBufferBytes: number): Promise<void> {
+    const signal = this.#signal;
+    signal?.throwIfAborted();
+    signal?.addEventListener('abort', this.#onAbort, { once: true });
+    this.#monitor = openUeventMonitor(receiveBufferBytes, (events, lost) => {
+      for (const event of events) this.#pending.addEvent(event);
+      if (lost) this.#pending.addLoss();
+      this.#schedule();
+    });
+    // The kernel tells of the device, nobody of its node: another program may make or remove it.
+    this.#nodes = watchFolder('/dev', { persistent: false }, (_, name) => {
+      if (!/^vhost-vdpa-\d+$/.test(name ?? '')) return;
+      const device = this.#state?.nameOfNode(`/dev/${name}`) ?? null;
+      if (device === null) return;
+      this.#pending.addDevice(device);
+      this.#schedule();
+    });
+    this.#nodes.on('error', () => this.#nodes?.close());
+    const snapshot = await this.#read(signal);
+    this.#state = await inTurns(HostState.of(snapshot));
+    if (this.#rereadMs > 0) this.#every(this.#rereadMs);
+    this.#schedule();
+  }
+
+  readonly #onAbort = (): void => {
+    this.#failure = { reason: this.#signal?.reason };
+    void this.close();
+  };
+
+  async #end(): Promise<void> {
+    this.#closed.abort();
+    this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.#monitor?.close();
+    this.#nodes?.close();
+    for (const timer of this.#timers) clearTimeout(timer);
+    for (const queue of this.#queues) queue.end(this.#failure);
+    this.#queues.clear();
+    await this.#running;
+    await this.#connection.close();
+  }
+
+  /** Everything, and from when on events are news. */
+  async #read(signal?: AbortSignal) {
+    const snapshot = await this.#connection.call('watch', (native, ms) => native.snapshot(ms), {
+      signal,
+    });
+    this.#pending.ignoreUpTo(snapshot.ueventSeqnum);
+    if (!snapshot.consistent) this.#later(unsettledMs);
+    return snapshot;
+  }
+
+  /** One reading at a time; what comes meanwhile is the next one's. */
+  #schedule(): void {
+    if (this.#state === undefined || this.#closing !== undefined || this.#running !== undefined) {
+      return;
+    }
+    if (!this.#pending.any) return;
+    this.#running = this.#run().finally(() => {
+      this.#running = undefined;
+      this.#schedule();
+    });
+  }
+
+  async #run(): Promise<void> {
+    if (this.#pending.everything) await this.#pause(burstMs);
+    if (this.#closing !== undefined) return;
+    const batch = this.#pending.take();
+    let events: readonly HostEvent[];
+    try {
+      events = await this.#changes(batch);
+    } catch (error) {
+      if (this.#closing !== undefined) return;
+      if (!(error instanceof VdpaError)) throw error;
+      this.#tell({ type: 'stale', error });
+      const { names, removed, lost } = batch;
+      this.#timer(retryMs, () => {
+        this.#pending.putBack({ names, removed, everything: true, lost });
+        this.#schedule();
+      });
+      return;
+    }
+    if (batch.lost) this.#tell({ type: 'resync', reason: 'events-lost' });
+    await inTurns(eachInTurns(events, (event) => this.#tell(event)));
+  }
+
+  async #changes(batch: Batch): Promise<readonly HostEvent[]> {
+    const state = this.#state;
+    if (state === undefined) return [];
+    if (!batch.everything) {
+      const rows = await this.#connection.call('watch', (native, ms) =>
+        native.namedDevices(batch.names, ms),
+      );
+      if (state.knowsParentsOf(rows)) return state.patch(batch.names, rows, batch.removed);
+    }
+    return await inTurns(state.replace(await this.#read(), batch.removed));
+  }
+
+  #tell(event: HostEvent): void {
+    for (const queue of this.#queues) queue.push(event);
+    try {
+      this.emit(event.type, ...([event] as never));
+    } catch (error) {
+      // A listener's mistake is the program's, not the watch's: it goes where such mistakes go.
+      process.nextTick(() => {
+        throw error;
+      });
+    }
+  }
+
+  /** Ends early when the watch does. */
+  async #pause(milliseconds: number): Promise<void> {
+    const options = { ref: false, signal: this.#closed.signal };
+    await sleep(milliseconds, undefined, options).catch(() => {});
+  }
+
+  #every(milliseconds: number): void {
+    this.#timer(milliseconds, () => {
+      this.#pending.addEverything();
+      this.#schedule();
+      this.#every(milliseconds);
+    });
+  }
+
+  #later(milliseconds: number): void {
+    this.#timer(milliseconds, () => {
+      this.#pending.addEverything();
+      this.#schedule();
+    });
+  }
+
+  #timer(milliseconds: number, work: () => void): void {
+    if (this.#closing !== undefined) return;
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      work();
+    }, milliseconds).unref();
+    this.#timers.add(timer);
+  }
+}
