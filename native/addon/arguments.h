@@ -24,6 +24,8 @@ class Arguments {
   Napi::Env Env() const { return info_.Env(); }
   /// A name, or what contains one, as the kernel has it (addon/text.h).
   std::string Text();
+  /// A list of such names.
+  std::vector<std::string> Texts();
   /// A path of this machine, as it was given.
   std::string Path();
   /// An integer up to `limit`.
@@ -31,8 +33,6 @@ class Arguments {
   /// How long a call may take; finite, so that adding it to the clock can not overflow.
   std::chrono::nanoseconds Timeout();
   MacAddress Mac();
-  /// A list of them.
-  std::vector<std::string> Texts();
   /// The NativeAddRequest of src/native.ts.
   std::optional<AddRequest> Add();
 
