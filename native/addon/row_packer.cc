@@ -28,6 +28,9 @@ std::size_t SizeOf(const std::variant<std::string, std::u16string>& text) {
 }  // namespace
 
 void RowPacker::BeginList(std::size_t rows) {
+  // Most rows are no wider: growing again and again would copy all that is there.
+  constexpr std::size_t kUsualColumns = 8;
+  cells_.reserve(cells_.size() + 1 + rows * kUsualColumns);
   cells_.push_back(static_cast<double>(rows));
   Forget();
 }

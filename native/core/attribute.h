@@ -1,12 +1,17 @@
 // Netlink attributes: a bounds-checked reader, tables that fill records, and a writer.
 #pragma once
 
+#include <linux/netlink.h>
+
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -26,17 +31,48 @@ class AttributeReader {
  public:
   explicit AttributeReader(std::span<const std::byte> bytes) : rest_(bytes) {}
 
+  // What a dump of thousands of records does for each of their attributes is inline.
+
   /// The next attribute but padding (type 0); nothing at the end or after an error.
-  std::optional<Attribute> Next();
+  std::optional<Attribute> Next() {
+    while (Ok() && !rest_.empty()) {
+      nlattr header{};
+      if (rest_.size() < sizeof(header)) {
+        FailHeader(header);
+        break;
+      }
+      std::memcpy(&header, rest_.data(), sizeof(header));
+      if (header.nla_len < sizeof(header) || header.nla_len > rest_.size()) {
+        FailHeader(header);
+        break;
+      }
+      const auto payload = rest_.subspan(sizeof(header), header.nla_len - sizeof(header));
+      // The last attribute of a message may lack its padding.
+      rest_ = rest_.subspan(std::min<std::size_t>(NLA_ALIGN(header.nla_len), rest_.size()));
+      const auto type = static_cast<std::uint16_t>(header.nla_type & NLA_TYPE_MASK);
+      if (type != 0) return Attribute{type, payload};
+    }
+    return std::nullopt;
+  }
 
   // Each checks the size and leaves `out` alone when it is wrong.
-  void Read(const Attribute& attribute, std::uint8_t& out);
-  void Read(const Attribute& attribute, std::uint16_t& out);
-  void Read(const Attribute& attribute, std::uint32_t& out);
-  void Read(const Attribute& attribute, std::uint64_t& out);
-  void Read(const Attribute& attribute, MacAddress& out);
+  // memcpy, not a cast: attributes are aligned to four bytes only, and a u64 among them too.
+  template <typename T>
+    requires std::is_integral_v<T> || std::is_same_v<T, MacAddress>
+  void Read(const Attribute& attribute, T& out) {
+    if (!Ok()) return;
+    if (attribute.payload.size() == sizeof(out)) {
+      std::memcpy(&out, attribute.payload.data(), sizeof(out));
+    } else {
+      FailSize(attribute, sizeof(out));
+    }
+  }
   /// Text up to the first NUL, or to the end: the kernel's NLA_STRING does not promise a NUL.
-  void Read(const Attribute& attribute, std::string& out);
+  void Read(const Attribute& attribute, std::string& out) {
+    if (!Ok()) return;
+    const auto* const begin = reinterpret_cast<const char*>(attribute.payload.data());
+    out.assign(begin, ::strnlen(begin, attribute.payload.size()));
+  }
 
   template <typename T>
   void Read(const Attribute& attribute, std::optional<T>& out) {
@@ -50,9 +86,8 @@ class AttributeReader {
   const std::string& Problem() const { return error_; }  ///< empty when all is well
 
  private:
-  template <typename T>
-  void ReadInteger(const Attribute& attribute, T& out);
-  bool CheckSize(const Attribute& attribute, std::size_t size);
+  void FailHeader(const nlattr& header);
+  void FailSize(const Attribute& attribute, std::size_t size);
 
   std::span<const std::byte> rest_;
   std::string error_;
