@@ -1,4 +1,5 @@
 export { type ErrorCode, errorCodes, type Outcome, type Retry, VdpaError } from './errors.js';
+export type { Capture, CaptureOptions } from './host/capture-host.js';
 export type { CallOptions } from './host/connection.js';
 export type { BlockConfig, DeviceConfig, NetConfig } from './host/device-config.js';
 export {

@@ -54,6 +54,9 @@ interface AddonHost {
   readText(path: string): string | null;
   exists(path: string): boolean;
   list(path: string): string[] | null;
+  record(): void;
+  recorded(after: string, limit: number): (string | number | Buffer)[];
+  withheld(): string[];
   abandon(): void;
   close(): Promise<void>;
 }
@@ -140,6 +143,25 @@ export class NativeHost {
   /** Names in a directory below the root; null when it is not there. */
   list(path: string): string[] | null {
     return this.#host.list(path);
+  }
+
+  /** Remembers from now on all that is read; for a host that nothing has been asked of yet. */
+  record(): void {
+    this.#host.record();
+  }
+
+  /**
+   * Path, kind and content of what is remembered, in one list: at most `limit` entries, those after
+   * the path `after`. Paths are bytes: strings of "latin1", one character for each. The kind is a
+   * RecordedEntry::Kind of native/core/recording.h.
+   */
+  recorded(after: string, limit: number): (string | number | Buffer)[] {
+    return this.#host.recorded(after, limit);
+  }
+
+  /** What was read and may not be remembered. */
+  withheld(): string[] {
+    return this.#host.withheld();
   }
 
   /** Leaves the call in progress to its thread; the next call gets a new thread and socket. */

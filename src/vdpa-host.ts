@@ -1,4 +1,5 @@
 import { VdpaError } from './errors.js';
+import type { Capture, CaptureOptions } from './host/capture-host.js';
 import type { CallOptions, Connection } from './host/connection.js';
 import type { DeviceConfig } from './host/device-config.js';
 import { isVdpaName } from './host/device-id.js';
@@ -7,6 +8,7 @@ import type { Inventory } from './host/inventory.js';
 import { isPciAddress } from './host/pci-address.js';
 import type { Finding } from './host/preflight.js';
 import type { ResolvedCharDevice, Resolver } from './host/resolver.js';
+import type { TemporaryFolder } from './host/temporary-folder.js';
 import type { VendorStats } from './host/vendor-stats.js';
 import type { HostWatch, WatchOptions } from './host/watch.js';
 import type { NativeHost } from './native.js';
@@ -34,18 +36,26 @@ export class VdpaHost implements AsyncDisposable {
   readonly #connection: Connection;
   readonly #resolver: Resolver;
   readonly #watches = new Set<HostWatch>();
+  /** Where a capture has been unpacked. */
+  readonly #unpacked: TemporaryFolder | null;
 
-  private constructor(reading: Reading, connection: Connection) {
+  private constructor(
+    reading: Reading,
+    connection: Connection,
+    unpacked: TemporaryFolder | null = null,
+  ) {
     this.#reading = reading;
     this.#connection = connection;
     this.#resolver = new reading.Resolver(connection);
+    this.#unpacked = unpacked;
   }
 
   /**
    * Opens the host. Needs no privilege; asks the kernel nothing yet.
    *
    * @throws {TypeError} an option that does not exist or has the wrong form, by name
-   * @throws {VdpaError} `ADDON_MISSING`, `ROOT_INVALID`
+   * @throws {VdpaError} `ADDON_MISSING`, `ROOT_INVALID`, `CAPTURE_INVALID`, `CAPTURE_TOO_NEW`,
+   *   `RESOURCE_EXHAUSTED` (no room to unpack a capture)
    */
   static async open(options: VdpaHostOptions = {}): Promise<VdpaHost> {
     const { root, timeoutMs } =
@@ -53,7 +63,16 @@ export class VdpaHost implements AsyncDisposable {
         ? defaultHostOptions
         : (await import('./host/parse-host-options.js')).parseHostOptions(options);
     const reading = await import('./host/reading.js');
-    return new VdpaHost(reading, new reading.Connection(root, timeoutMs));
+    if (root === '/') return new VdpaHost(reading, new reading.Connection(root, timeoutMs));
+    const { unpackIfFile } = await import('./host/captured-root.js');
+    const unpacked = await unpackIfFile(root);
+    try {
+      const connection = new reading.Connection(unpacked?.path ?? root, timeoutMs);
+      return new VdpaHost(reading, connection, unpacked);
+    } catch (error) {
+      await unpacked?.remove();
+      throw error;
+    }
   }
 
   /**
@@ -66,7 +85,7 @@ export class VdpaHost implements AsyncDisposable {
     const { inTurns, inventoryOf } = this.#reading;
     return await this.#connection.call(
       'inventory',
-      async (native, ms) => await inTurns(inventoryOf(await native.snapshot(ms))),
+      async (native, ms) => await inTurns(inventoryOf(await this.#connection.snapshot(native, ms))),
       options,
     );
   }
@@ -171,10 +190,38 @@ export class VdpaHost implements AsyncDisposable {
     return await this.#reading.preflight(this.#connection, options);
   }
 
-  /** Lets go of everything. Calls that follow reject with `CLOSED`. Idempotent. */
+  /**
+   * Writes down, as one .tar.gz, all that the calls above read of this host. `VdpaHost.open` with
+   * this file as its `root` answers them again as this host does now, on any machine. It takes time,
+   * since every device and PCI function is asked. The file has mode 0600, and is there whole or not
+   * at all.
+   *
+   * What is in it, and what is not: docs/captures.md. MAC addresses are.
+   *
+   * @throws {VdpaError} `CAPTURE_EXISTS`, `CAPTURE_NOT_WRITTEN`, `CLOSED`, and what `inventory` throws
+   */
+  async capture(file: string, options: CaptureOptions = {}): Promise<Capture> {
+    const { captureHost } = await import('./host/capture-host.js');
+    return await this.#connection.beside(() =>
+      captureHost(
+        () => {
+          const connection = this.#connection.recording();
+          return { connection, host: new VdpaHost(this.#reading, connection) };
+        },
+        file,
+        options,
+      ),
+    );
+  }
+
+  /**
+   * Lets go of everything, after the call in progress. Calls that follow reject with `CLOSED`.
+   * Idempotent.
+   */
   async close(): Promise<void> {
     await Promise.all([...this.#watches].map((watch) => watch.close()));
     await this.#connection.close();
+    await this.#unpacked?.remove();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -95,7 +95,7 @@ void Arguments::Refuse(const std::string& expected) {
 }
 
 template <typename Read>
-std::string Arguments::Bytes(const Napi::Value& value, const Read& read) {
+std::string Arguments::BytesOf(const Napi::Value& value, const Read& read) {
   if (!value.IsString()) {
     Refuse("a string");
     return {};
@@ -105,10 +105,10 @@ std::string Arguments::Bytes(const Napi::Value& value, const Read& read) {
   return bytes;
 }
 
-std::string Arguments::Text() { return Bytes(Next(), NameOf); }
+std::string Arguments::Text() { return BytesOf(Next(), NameOf); }
 
 std::string Arguments::Path() {
-  return Bytes(Next(), [](const Napi::String& text) { return text.Utf8Value(); });
+  return BytesOf(Next(), [](const Napi::String& text) { return text.Utf8Value(); });
 }
 
 std::vector<std::string> Arguments::Texts() {
@@ -124,10 +124,23 @@ std::vector<std::string> Arguments::Texts() {
     if (!list.Get(i).UnwrapTo(&text)) {
       Refuse("a list of strings");
     } else {
-      texts.push_back(Bytes(text, NameOf));
+      texts.push_back(BytesOf(text, NameOf));
     }
   }
   return texts;
+}
+
+std::string Arguments::Bytes() {
+  const Napi::Value value = Next();
+  std::size_t size = 0;
+  if (napi_get_value_string_latin1(info_.Env(), value, nullptr, 0, &size) != napi_ok) {
+    Refuse("a string");
+    return {};
+  }
+  std::string bytes(size + 1, '\0');
+  napi_get_value_string_latin1(info_.Env(), value, bytes.data(), bytes.size(), &size);
+  bytes.resize(size);
+  return bytes;
 }
 
 std::uint32_t Arguments::Unsigned(std::uint32_t limit) {

@@ -28,6 +28,8 @@ class Arguments {
   std::vector<std::string> Texts();
   /// A path of this machine, as it was given.
   std::string Path();
+  /// Of a string whose characters are bytes.
+  std::string Bytes();
   /// An integer up to `limit`.
   std::uint32_t Unsigned(std::uint32_t limit = std::numeric_limits<std::uint32_t>::max());
   /// How long a call may take; finite, so that adding it to the clock can not overflow.
@@ -39,7 +41,7 @@ class Arguments {
  private:
   Napi::Value Next() { return info_[index_++]; }
   template <typename Read>
-  std::string Bytes(const Napi::Value& value, const Read& read);
+  std::string BytesOf(const Napi::Value& value, const Read& read);
   void Refuse(const std::string& expected);
 
   const Napi::CallbackInfo& info_;

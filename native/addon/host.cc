@@ -68,6 +68,9 @@ Napi::Function Host::Define(Napi::Env env) {
                          InstanceMethod<&Host::ReadText>("readText"),
                          InstanceMethod<&Host::Exists>("exists"),
                          InstanceMethod<&Host::List>("list"),
+                         InstanceMethod<&Host::Record>("record"),
+                         InstanceMethod<&Host::Recorded>("recorded"),
+                         InstanceMethod<&Host::Withheld>("withheld"),
                          InstanceMethod<&Host::Abandon>("abandon"),
                          InstanceMethod<&Host::Close>("close"),
                      });

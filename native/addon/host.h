@@ -46,6 +46,10 @@ class Host : public Napi::ObjectWrap<Host> {
   Napi::Value ReadText(const Napi::CallbackInfo& info);
   Napi::Value Exists(const Napi::CallbackInfo& info);
   Napi::Value List(const Napi::CallbackInfo& info);
+  // In recording.cc.
+  Napi::Value Record(const Napi::CallbackInfo& info);
+  Napi::Value Recorded(const Napi::CallbackInfo& info);
+  Napi::Value Withheld(const Napi::CallbackInfo& info);
   void Abandon(const Napi::CallbackInfo& info);
   Napi::Value Close(const Napi::CallbackInfo& info);
 

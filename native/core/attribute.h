@@ -154,12 +154,12 @@ class AttributeWriter {
   AttributeWriter& Add(std::uint16_t type, const MacAddress& value);
   /// Always with the NUL: the kernel compares names with strcmp, and does not check for one.
   AttributeWriter& Add(std::uint16_t type, std::string_view value);
+  /// The payload as it stands.
+  AttributeWriter& AddBytes(std::uint16_t type, std::span<const std::byte> payload);
 
   const std::vector<std::byte>& Bytes() const { return bytes_; }
 
  private:
-  AttributeWriter& AddBytes(std::uint16_t type, std::span<const std::byte> payload);
-
   std::vector<std::byte> bytes_;
 };
 

@@ -14,6 +14,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "recording.h"
+
 namespace vdpa {
 namespace {
 
@@ -101,7 +103,15 @@ std::unexpected<Error> HostRoot::Failed(std::string_view call, const std::string
   if (!live_ && (errno_value == ENOTDIR || errno_value == ELOOP)) {
     failed.error().fault = Fault::kGone;
   }
+  if (recording_ && IsGone(failed.error())) recording_->SawNothing(path, call == "readlink");
   return failed;
+}
+
+Result<void> HostRoot::Record() {
+  UniqueFd fd(fcntl(fd_.Get(), F_DUPFD_CLOEXEC, 0));
+  if (!fd) return PathError("dup", path_, errno);
+  recording_ = std::make_shared<Recording>(std::move(fd));
+  return {};
 }
 
 UniqueFd HostRoot::OpenAt(const std::string& path, int flags) const {
@@ -131,11 +141,18 @@ Result<std::string> HostRoot::ReadAttribute(const std::string& path) const {
   if (got < 0) return Failed("read", path, errno);
   std::string_view text(buffer.data(), static_cast<std::size_t>(got));
   if (text.size() == buffer.size()) return Malformed("read " + path, "an attribute above 4 KiB");
+  if (recording_) recording_->SawFile(path, text);
   if (text.ends_with('\n')) text.remove_suffix(1);
   return std::string(text);
 }
 
 Result<std::string> HostRoot::ReadFile(const std::string& path, std::size_t limit) const {
+  Result<std::string> text = ReadWhole(path, limit);
+  if (text && recording_) recording_->SawFile(path, *text);
+  return text;
+}
+
+Result<std::string> HostRoot::ReadWhole(const std::string& path, std::size_t limit) const {
   const Result<UniqueFd> file = OpenToRead(path);
   if (!file) return std::unexpected(file.error());
   std::string text;
@@ -179,7 +196,9 @@ Result<std::string> HostRoot::ReadLink(const std::string& path) const {
   if (got < 0) return Failed("readlink", path, errno);
   const auto size = static_cast<std::size_t>(got);
   if (size == buffer.size()) return Malformed("readlink " + path, "a target above 4 KiB");
-  return std::string(buffer.data(), size);
+  std::string target(buffer.data(), size);
+  if (recording_) recording_->SawLink(path, target);
+  return target;
 }
 
 Result<std::string> HostRoot::ReadLinkIfThere(const std::string& path) const {
@@ -194,9 +213,11 @@ Result<std::vector<DirectoryEntry>> HostRoot::List(const std::string& path) cons
   for (;;) {
     const ssize_t got = getdents64(directory.Get(), buffer.data(), buffer.size());
     if (got < 0) return Failed("getdents", path, errno);
-    if (got == 0) return entries;
+    if (got == 0) break;
     AppendEntries({buffer.data(), static_cast<std::size_t>(got)}, entries);
   }
+  if (recording_) recording_->SawDirectory(path, entries);
+  return entries;
 }
 
 Result<bool> HostRoot::Exists(const std::string& path) const {
@@ -206,21 +227,42 @@ Result<bool> HostRoot::Exists(const std::string& path) const {
     outcome = fstatat(fd_.Get(), path.c_str(), &status, 0);
   } else {
     const UniqueFd found(OpenInside(fd_, path.c_str(), O_PATH));
-    if (found) return true;
+    if (found) outcome = 0;
   }
-  if (outcome == 0) return true;
+  if (outcome == 0) {
+    if (recording_) recording_->SawSomething(path);
+    return true;
+  }
   std::unexpected<Error> failed = Failed("stat", path, errno);
   if (IsGone(failed.error())) return false;
   return failed;
 }
 
 Result<std::optional<DeviceNumber>> HostRoot::NodeNumber(const std::string& path) const {
+  auto number = ReadNumber(path);
+  if (number && recording_) {
+    // On a live host what has no number is something else; a captured tree may just not say.
+    const bool unknown = !live_ && !*number;
+    recording_->SawNode(path,
+                        unknown ? std::nullopt : std::optional(number->value_or(DeviceNumber{})));
+  }
+  return number;
+}
+
+Result<std::optional<DeviceNumber>> HostRoot::ReadNumber(const std::string& path) const {
   struct stat status{};
   if (live_) {
     if (fstatat(fd_.Get(), path.c_str(), &status, 0) != 0) return Failed("stat", path, errno);
   } else {
     const UniqueFd found(OpenInside(fd_, path.c_str(), O_PATH));
     if (!found || fstat(found.Get(), &status) != 0) return Failed("stat", path, errno);
+    if (S_ISREG(status.st_mode)) {
+      constexpr std::size_t kLongest = sizeof("4294967295:4294967295\n");
+      Result<std::string> text = ReadWhole(path, kLongest);
+      if (!text) return std::optional<DeviceNumber>();
+      if (text->ends_with('\n')) text->pop_back();
+      return ParseDeviceNumber(*text);
+    }
   }
   if (!S_ISCHR(status.st_mode)) return std::optional<DeviceNumber>();
   return std::optional(DeviceNumber{major(status.st_rdev), minor(status.st_rdev)});

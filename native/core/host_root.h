@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +15,8 @@
 #include "unique_fd.h"
 
 namespace vdpa {
+
+class Recording;
 
 struct DirectoryEntry {
   std::string name;
@@ -43,6 +46,11 @@ class HostRoot {
   bool Live() const { return live_; }
   const std::string& Path() const { return path_; }
 
+  /// Keeps from now on whatever is read here. Before anybody else has this root.
+  Result<void> Record();
+  /// Null unless told to.
+  const std::shared_ptr<Recording>& Recorded() const { return recording_; }
+
   /// One sysfs attribute without its trailing newline: open, one read, close. The kernel gives an
   /// attribute whole in one read of a page.
   Result<std::string> ReadAttribute(const std::string& path) const;
@@ -66,7 +74,8 @@ class HostRoot {
   /// Whether the path leads to something. Links are followed: a dangling one leads nowhere.
   Result<bool> Exists(const std::string& path) const;
 
-  /// The number of a character device node; unset when the path is there but is no such node.
+  /// The number of a character device node; unset when the path is there but is no such node. In a
+  /// captured tree a plain file that says "MAJOR:MINOR" stands for one: only root makes nodes.
   Result<std::optional<DeviceNumber>> NodeNumber(const std::string& path) const;
 
  private:
@@ -76,10 +85,13 @@ class HostRoot {
                                 int errno_value) const;
   UniqueFd OpenAt(const std::string& path, int flags) const;
   Result<UniqueFd> OpenToRead(const std::string& path) const;
+  Result<std::string> ReadWhole(const std::string& path, std::size_t limit) const;
+  Result<std::optional<DeviceNumber>> ReadNumber(const std::string& path) const;
 
   std::string path_;
   UniqueFd fd_;
   bool live_ = false;
+  std::shared_ptr<Recording> recording_;
 };
 
 inline bool IsGone(const Error& error) { return error.fault == Fault::kGone; }

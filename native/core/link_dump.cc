@@ -5,6 +5,7 @@
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <string_view>
@@ -47,6 +48,25 @@ void ReadOther(AttributeReader& reader, const Attribute& from, Link& into) {
   }
 }
 
+constexpr std::array kOtherAttributes = {std::uint16_t{IFLA_PHYS_SWITCH_ID},
+                                         std::uint16_t{IFLA_ADDRESS}};
+
+/// Whether ParseLink reads it.
+bool IsRead(std::uint16_t attribute) {
+  return std::ranges::find(kLinkFields, attribute, &Field<Link>::attribute) != kLinkFields.end() ||
+         std::ranges::find(kOtherAttributes, attribute) != kOtherAttributes.end();
+}
+
+std::vector<std::byte> ReduceLink(const NetlinkMessage& message) {
+  const std::span<const std::byte> header = message.payload.first(sizeof(ifinfomsg));
+  AttributeWriter kept;
+  AttributeReader attributes(message.payload.subspan(sizeof(ifinfomsg)));
+  while (const auto attribute = attributes.Next()) {
+    if (IsRead(attribute->type)) kept.AddBytes(attribute->type, attribute->payload);
+  }
+  return BuildMessage(message.type, message.flags, header, kept.Bytes());
+}
+
 std::vector<std::byte> BuildRequest() {
   ifinfomsg header{};
   header.ifi_family = AF_UNSPEC;
@@ -65,6 +85,32 @@ Result<Link> ParseLink(std::span<const std::byte> payload) {
   auto link = ParseRecord<Link>(kOp, kLinkFields, payload.subspan(sizeof(header)), ReadOther);
   if (link) link->ifindex = static_cast<std::uint32_t>(header.ifi_index);
   return link;
+}
+
+std::vector<std::byte> ReduceLinks(std::span<const std::byte> answer) {
+  bool names_parents = false;
+  MessageReader links(answer);
+  while (const auto message = links.Next()) {
+    if (message->type != RTM_NEWLINK) continue;
+    const auto link = ParseLink(message->payload);
+    names_parents |= link && !link->parent_name.empty();
+  }
+
+  std::vector<std::byte> reduced;
+  const auto append = [&reduced](std::span<const std::byte> message) {
+    reduced.insert(reduced.end(), message.begin(), message.end());
+    reduced.resize(NLMSG_ALIGN(reduced.size()));
+  };
+  MessageReader messages(answer);
+  while (const auto message = messages.Next()) {
+    if (message->type != RTM_NEWLINK) {
+      append(message->bytes);
+      continue;
+    }
+    const auto link = ParseLink(message->payload);
+    if (link && (!names_parents || !link->parent_name.empty())) append(ReduceLink(*message));
+  }
+  return reduced;
 }
 
 Result<LinkDump> ReadLinks(const ChannelFactory& open_route_channel, Deadline deadline) {

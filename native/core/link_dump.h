@@ -41,6 +41,11 @@ struct LinkDump {
 /// Reads the payload of one RTM_NEWLINK message.
 Result<Link> ParseLink(std::span<const std::byte> payload);
 
+/// What ReadLinks and those who use its answer need of a dump, and no more: the attributes that
+/// ParseLink reads, of the interfaces that have a parent (of all, when the kernel names none). An
+/// interface's free text, tunnels and addresses are left out.
+std::vector<std::byte> ReduceLinks(std::span<const std::byte> answer);
+
 /// Dumps the interfaces of the channel's network namespace over a NETLINK_ROUTE channel of its own.
 /// Statistics and VFs are left out: with many VFs they are most of the cost.
 Result<LinkDump> ReadLinks(const ChannelFactory& open_route_channel, Deadline deadline);

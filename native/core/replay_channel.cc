@@ -5,14 +5,12 @@
 #include <linux/rtnetlink.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <string>
 
-#include "attribute.h"
-#include "genetlink.h"
 #include "netlink_message.h"
+#include "recorded_request.h"
 #include "vdpa_abi.h"
 
 namespace vdpa {
@@ -20,26 +18,7 @@ namespace {
 
 using Bytes = std::vector<std::byte>;
 
-// One request, and what a recording needs of it.
-struct Request {
-  nlmsghdr header;
-  std::uint8_t command = 0;
-  std::span<const std::byte> attributes;
-  // The names that requests carry.
-  std::string mgmt_bus = {};
-  std::string mgmt_name = {};
-  std::string name = {};
-  std::uint32_t queue_index = 0;
-
-  bool IsDump() const { return (header.nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP; }
-};
-
-constexpr std::array kRequestFields = {
-    Row<Request, &Request::mgmt_bus>(kAttrMgmtDevBusName),
-    Row<Request, &Request::mgmt_name>(kAttrMgmtDevName),
-    Row<Request, &Request::name>(kAttrDevName),
-    Row<Request, &Request::queue_index>(kAttrQueueIndex),
-};
+using Request = RecordedRequest;
 
 // What is recorded of one host is given to another conversation: its own sequence number and, for
 // a generic message, the family id it asked with.
@@ -98,7 +77,7 @@ Result<Bytes> Rewrite(const Request& request, std::span<const std::byte> file) {
 }
 
 bool Shows(const Request& request, std::span<const std::byte> attributes) {
-  const auto shown = ParseRecord<Request>("recording", kRequestFields, attributes);
+  const auto shown = ParseRecordedNames(attributes);
   if (!shown) return false;
   if (request.command == kMgmtDevGet) {
     return shown->mgmt_bus == request.mgmt_bus && shown->mgmt_name == request.mgmt_name;
@@ -125,27 +104,22 @@ Result<Bytes> FindInDump(const RecordingReader& read, const Request& request,
   return Bytes{};
 }
 
-Result<Bytes> AnswerDump(const RecordingReader& read, const Request& request,
-                         const std::string& path) {
-  auto file = ReadIfThere(read, path);
+Result<Bytes> AnswerDump(const RecordingReader& read, const Request& request) {
+  auto file = ReadIfThere(read, AnswerPath(request));
   if (!file) return std::unexpected(file.error());
   return file->there ? Rewrite(request, file->bytes) : EmptyDump(request);
 }
 
 // From a file of its own; else from the dump, when there the same message is the answer.
-Result<Bytes> AnswerOne(const RecordingReader& read, const Request& request,
-                        const std::string& prefix, const std::string& suffix,
-                        const std::string& dump_path) {
-  // A name with a slash is no device's name, and must not lead out of the directory. `dev-dump.bin`
-  // is the list, not the file of a device called "dump".
-  if (!prefix.empty() && !request.name.contains('/') && request.name != "dump") {
-    std::string path = prefix;
-    path.append(request.name).append(suffix).append(".bin");
+Result<Bytes> AnswerOne(const RecordingReader& read, const Request& request) {
+  const std::string path = AnswerPath(request);
+  if (!path.empty()) {
     auto file = ReadIfThere(read, path);
     if (!file) return std::unexpected(file.error());
     if (file->there) return Rewrite(request, file->bytes);
   }
-  auto found = FindInDump(read, request, dump_path);
+  auto found =
+      FindInDump(read, request, request.command == kMgmtDevGet ? kMgmtDevDumpFile : kDevDumpFile);
   if (!found) return found;
   if (found->empty()) return ErrorAnswer(request, ENODEV);
   const bool same = request.command == kDevGet || request.command == kMgmtDevGet;
@@ -153,21 +127,14 @@ Result<Bytes> AnswerOne(const RecordingReader& read, const Request& request,
 }
 
 Result<Bytes> AnswerVdpa(const RecordingReader& read, const Request& request) {
-  const std::string dev_dump = "netlink/dev-dump.bin";
-  const std::string mgmt_dump = "netlink/mgmtdev-dump.bin";
   switch (request.command) {
     case kMgmtDevGet:
-      return request.IsDump() ? AnswerDump(read, request, mgmt_dump)
-                              : AnswerOne(read, request, "", "", mgmt_dump);
     case kDevGet:
-      return request.IsDump() ? AnswerDump(read, request, dev_dump)
-                              : AnswerOne(read, request, "netlink/dev-", "", dev_dump);
+      return request.IsDump() ? AnswerDump(read, request) : AnswerOne(read, request);
     case kDevConfigGet:
-      if (request.IsDump()) return ErrorAnswer(request, EOPNOTSUPP);
-      return AnswerOne(read, request, "netlink/config-", "", dev_dump);
+      return request.IsDump() ? ErrorAnswer(request, EOPNOTSUPP) : AnswerOne(read, request);
     case kDevVstatsGet:
-      return AnswerOne(read, request, "netlink/vstats-", "-" + std::to_string(request.queue_index),
-                       dev_dump);
+      return AnswerOne(read, request);
     case kDevNew:
     case kDevDel:
     case kDevAttrSet:
@@ -177,32 +144,22 @@ Result<Bytes> AnswerVdpa(const RecordingReader& read, const Request& request) {
   }
 }
 
-Result<Bytes> AnswerGeneric(const RecordingReader& read, const Request& request) {
-  auto family = ReadIfThere(read, "netlink/getfamily.bin");
+Result<Bytes> Answer(const RecordingReader& read, std::span<const std::byte> bytes) {
+  Request request;
+  if (bytes.size() < sizeof(request.header)) {
+    return Malformed("replay", "a request that is no message");
+  }
+  std::memcpy(&request.header, bytes.data(), sizeof(request.header));
+  auto parsed = ParseRecordedRequest(bytes);
+  if (!parsed) return ErrorAnswer(request, EINVAL);
+  request = *std::move(parsed);
+  if (request.header.nlmsg_type == RTM_GETLINK) return AnswerDump(read, request);
+
+  auto family = ReadIfThere(read, kFamilyFile);
   if (!family) return std::unexpected(family.error());
   if (!family->there) return ErrorAnswer(request, ENOENT);
   if (request.header.nlmsg_type == GENL_ID_CTRL) return Rewrite(request, family->bytes);
-
-  auto named = ParseRecord<Request>("replay", kRequestFields, request.attributes);
-  if (!named) return ErrorAnswer(request, EINVAL);
-  named->header = request.header;
-  named->command = request.command;
-  return AnswerVdpa(read, *named);
-}
-
-Result<Bytes> Answer(const RecordingReader& read, std::span<const std::byte> bytes) {
-  MessageReader messages(bytes);
-  const auto message = messages.Next();
-  if (!message) return Malformed("replay", "a request that is no message");
-  Request request{};
-  std::memcpy(&request.header, message->bytes.data(), sizeof(request.header));
-  if (request.header.nlmsg_type == RTM_GETLINK) {
-    return AnswerDump(read, request, "netlink/link-dump.bin");
-  }
-  if (message->payload.size() < GENL_HDRLEN) return ErrorAnswer(request, EINVAL);
-  request.command = std::to_integer<std::uint8_t>(message->payload[0]);
-  request.attributes = message->payload.subspan(GENL_HDRLEN);
-  return AnswerGeneric(read, request);
+  return AnswerVdpa(read, request);
 }
 
 }  // namespace

@@ -105,7 +105,9 @@ Result<NodeState> ReadNodeState(const HostRoot& root, const CharDevice& char_dev
   if (!node && IsGone(node.error())) return NodeState::kMissing;
   if (!node) return std::unexpected(node.error());
   const DeviceNumber number{char_device.major, char_device.minor};
-  return !root.Live() || *node == number ? NodeState::kThere : NodeState::kMismatch;
+  // A node of a captured tree need not tell its number.
+  const bool there = node->has_value() ? **node == number : !root.Live();
+  return there ? NodeState::kThere : NodeState::kMismatch;
 }
 
 Result<std::string> ReadVdpaDriver(const HostRoot& root, const std::string& vdpa_name) {

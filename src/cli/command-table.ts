@@ -6,4 +6,5 @@ export const commandTable: ReadonlyMap<string, () => Promise<Command>> = new Map
   ['tree', async () => (await import('./commands/tree.js')).command],
   ['show', async () => (await import('./commands/show.js')).command],
   ['doctor', async () => (await import('./commands/doctor.js')).command],
+  ['capture', async () => (await import('./commands/capture.js')).command],
 ]);

@@ -19,7 +19,7 @@ export type OptionValue = string | boolean | readonly (string | boolean)[] | und
 /** What reading commands need of a host. */
 export type HostReader = Pick<
   VdpaHost,
-  'inventory' | 'deviceConfig' | 'driverOverride' | 'preflight' | 'close'
+  'inventory' | 'deviceConfig' | 'driverOverride' | 'preflight' | 'capture' | 'close'
 >;
 
 /** What a command prints: one of the two, whichever was asked for. */

@@ -7,8 +7,8 @@ export const globalOptions: CommandOptions = {
   json: { type: 'boolean', help: 'print one JSON document; errors are one too, on stderr' },
   root: {
     type: 'string',
-    value: 'DIR',
-    help: "read a captured tree of a host's files instead of this machine",
+    value: 'PATH',
+    help: "read a capture, or a captured tree of a host's files, instead of this machine",
   },
   timeout: {
     type: 'string',
@@ -31,7 +31,7 @@ export function hostOptionsOf(
   command: string,
 ): VdpaHostOptions {
   const { root, timeout } = values;
-  if (root === '') throw new UsageError('--root wants a folder', command);
+  if (root === '') throw new UsageError('--root wants a capture or a folder', command);
   return {
     ...(typeof root === 'string' ? { root } : {}),
     ...(typeof timeout === 'string' ? { timeoutMs: milliseconds(timeout, command) } : {}),

@@ -252,6 +252,17 @@ export const documentSchemas = {
       }),
     ),
   }),
+  capture: z.strictObject({
+    ...head('capture'),
+    file: z.string().startsWith('/'),
+    bytes: count,
+    consistent,
+    devices: count,
+    pciFunctions: count,
+    managementDevices: count,
+    unanswered: strings.meta({ description: 'asked, and got no answer: not in the capture' }),
+    withheld: strings.meta({ description: 'read, and not on the list of what a capture may hold' }),
+  }),
   error: z.strictObject({ ...head('error'), error }),
 } satisfies Record<DocumentKind, z.ZodType>;
 

@@ -1,5 +1,7 @@
 import { VdpaError } from '../errors.js';
 import { type NativeHost, openNativeHost } from '../native.js';
+import type { SnapshotRow } from '../rows.js';
+import { type CaptureManifest, manifestName, parseManifest } from './capture-manifest.js';
 
 export interface CallOptions {
   /** Rejects the call with the signal's reason. What the kernel was already asked runs its course. */
@@ -20,16 +22,48 @@ export class Connection {
   readonly native: NativeHost;
   /** False for a captured tree. */
   readonly live: boolean;
+  /** What a captured tree says of itself, if it does. */
+  readonly capture: CaptureManifest | null;
+  readonly #root: string;
   readonly timeoutMs: number;
   #tail: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
   #stuck = 0;
+  readonly #beside = new Set<Promise<unknown>>();
 
-  /** @throws {VdpaError} `ADDON_MISSING`, `ROOT_INVALID` */
+  /** @throws {VdpaError} `ADDON_MISSING`, `ROOT_INVALID`, `CAPTURE_INVALID`, `CAPTURE_TOO_NEW` */
   constructor(root: string, timeoutMs: number) {
     this.native = openNativeHost(root);
     this.live = root === '/';
+    const manifest = this.live ? null : this.native.readText(manifestName);
+    this.capture = manifest === null ? null : parseManifest(manifest, root);
+    this.#root = root;
     this.timeoutMs = timeoutMs;
+  }
+
+  /** Another one to the same host, which remembers all that it reads. */
+  recording(): Connection {
+    const connection = new Connection(this.#root, this.timeoutMs);
+    connection.native.record();
+    return connection;
+  }
+
+  /** Runs work on connections of its own, which `close` waits for as it does for a call. */
+  async beside<T>(work: () => Promise<T>): Promise<T> {
+    this.assertOpen();
+    const running = work();
+    this.#beside.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#beside.delete(running);
+    }
+  }
+
+  /** All of the host. A capture of one that kept changing says so of every reading. */
+  async snapshot(native: NativeHost, timeoutMs: number): Promise<SnapshotRow> {
+    const snapshot = await native.snapshot(timeoutMs);
+    return this.capture?.consistent === false ? { ...snapshot, consistent: false } : snapshot;
   }
 
   /** Runs one native call when those before it are done. `step` names it in errors. */
@@ -73,6 +107,7 @@ export class Connection {
 
   async #end(): Promise<void> {
     await this.#tail;
+    await Promise.allSettled(this.#beside);
     await this.native.close();
   }
 

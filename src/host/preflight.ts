@@ -41,15 +41,28 @@ export async function preflight(
   return await connection.call(
     'preflight',
     async (native, ms) =>
-      findings(await inTurns(inventoryOf(await native.snapshot(ms))), native, connection.live),
+      findings(
+        await inTurns(inventoryOf(await connection.snapshot(native, ms))),
+        native,
+        statusOf(connection),
+      ),
     options,
   );
+}
+
+/**
+ * Of this process, or of the one that made the capture. A tree that was put together in another way
+ * says nothing of a process, and needs no privilege; undefined then.
+ */
+function statusOf({ live, capture, native }: Connection): string | null | undefined {
+  const status = live || capture !== null ? native.readText('proc/self/status') : null;
+  return live ? status : (status ?? undefined);
 }
 
 function findings(
   { abi, devices }: Inventory,
   native: NativeHost,
-  live: boolean,
+  status: string | null | undefined,
 ): readonly Finding[] {
   const hasBus = native.exists('sys/bus/vdpa');
   const hasVhost = native.exists('sys/bus/vdpa/drivers/vhost_vdpa');
@@ -70,10 +83,7 @@ function findings(
       hasVhost && native.exists('sys/bus/vdpa/drivers/virtio_vdpa'),
       native.readText('sys/bus/vdpa/drivers_autoprobe'),
     ),
-    // A captured host says nothing of this process, and needs no privilege.
-    ...(live
-      ? [privilege(native.readText('proc/self/status'), native.readText('proc/self/uid_map'))]
-      : []),
+    ...(status === undefined ? [] : [privilege(status, native.readText('proc/self/uid_map'))]),
     nodes(
       devices
         .filter(({ reasons }) => reasons.includes('no-node') || reasons.includes('node-mismatch'))

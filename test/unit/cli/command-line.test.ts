@@ -19,7 +19,7 @@ describe('a wrong command line', () => {
     [['show', 'a', 'b'], "'b' is too much", 'show --help'],
     [['show'], 'show wants one vDPA device name', 'show --help'],
     [['list', '--root'], "option '--root <value>' argument missing", 'list --help'],
-    [['list', '--root='], '--root wants a folder', 'list --help'],
+    [['list', '--root='], '--root wants a capture or a folder', 'list --help'],
     [['list', '--timeout', '0'], "from 1 to 600000, not '0'", 'list --help'],
     [['list', '--timeout', '1e3'], "not '1e3'", 'list --help'],
     [['list', '--timeout', '600001'], "not '600001'", 'list --help'],

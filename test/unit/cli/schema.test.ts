@@ -51,6 +51,7 @@ describe('real documents fit', () => {
     ['show', ['show', '0000:65:00.3']],
     ['show', ['show', 'vduse']],
     ['doctor', ['doctor']],
+    ['capture', ['capture', 'host.tar.gz']],
     ['error', ['show', 'nothing']],
     ['error', ['show']],
   ] as const)('%s: %j', async (kind, argv) => {

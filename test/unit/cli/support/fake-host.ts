@@ -1,6 +1,6 @@
 import type { HostReader } from '../../../../src/cli/command.js';
 import { VdpaError } from '../../../../src/errors.js';
-import type { DeviceConfig, Finding, Inventory, VdpaName } from '../../../../src/index.js';
+import type { Capture, DeviceConfig, Finding, Inventory, VdpaName } from '../../../../src/index.js';
 import { sampleHost } from './sample-host.js';
 
 export interface FakeHost extends HostReader {
@@ -15,6 +15,7 @@ export function fakeHost(
     config?: (name: string) => DeviceConfig;
     /** The driver that a function is reserved for. */
     override?: (address: string) => string | null;
+    capture?: Partial<Capture>;
   } = {},
 ): FakeHost {
   const {
@@ -22,6 +23,7 @@ export function fakeHost(
     findings = sampleFindings,
     config = netConfig,
     override = () => null,
+    capture = {},
   } = parts;
   return {
     closed: false,
@@ -29,11 +31,22 @@ export function fakeHost(
     preflight: async () => findings,
     deviceConfig: async (name) => config(name),
     driverOverride: async (address) => override(address),
+    capture: async (file) => ({ ...sampleCapture, file: `/root/${file}`, ...capture }),
     async close() {
       this.closed = true;
     },
   };
 }
+
+const sampleCapture: Omit<Capture, 'file'> = {
+  bytes: 13_579,
+  consistent: true,
+  devices: 7,
+  pciFunctions: 34,
+  managementDevices: 35,
+  unanswered: [],
+  withheld: [],
+};
 
 export const sampleFindings: readonly Finding[] = [
   { code: 'kernel-version', severity: 'ok', message: 'Linux 6.12.9', cure: null },

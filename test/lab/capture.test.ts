@@ -1,0 +1,188 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { VdpaHost } from '../../src/index.js';
+import * as lab from '../support/lab-host.js';
+import { readEverything } from '../support/reading.js';
+
+lab.eachOnBareHost();
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'vdpa-host-test-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+function command(...args: readonly string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['dist/cli/main.js', ...args], {
+    encoding: 'utf8',
+  });
+  return { status, stdout, stderr };
+}
+
+/** Devices of every kind and state that this kernel can have. */
+function populate(): void {
+  lab.enableVfs(lab.pfA, 6);
+  lab.enableVfs(lab.pfB, 1);
+  const on = (vf: number) => `pci/${lab.vfOf(lab.pfA, vf)}`;
+  lab.addDevice('vdpa0', on(0), 'mac', '02:00:00:00:00:01', 'max_vqp', '2');
+  lab.addDevice('vdpa1', on(1));
+  lab.addDevice('vdpa2', on(2));
+  lab.addDevice('sim0', 'vdpasim_net');
+  lab.addDevice('blk0', 'vdpasim_blk');
+  lab.bind('vdpa0', 'vhost_vdpa');
+  lab.bind('vdpa1', 'virtio_vdpa');
+  lab.bind('blk0', 'vhost_vdpa');
+  writeFileSync(`/sys/bus/pci/devices/${lab.vfOf(lab.pfA, 4)}/driver_override`, 'vfio-pci');
+}
+
+describe('a capture of this kernel', () => {
+  test('answers every reading call as the kernel did', async () => {
+    populate();
+    await using host = await VdpaHost.open();
+    const file = join(folder, 'host.tar.gz');
+    const before = await readEverything(host);
+
+    const capture = await host.capture(file);
+
+    expect(capture).toMatchObject({
+      consistent: true,
+      devices: 5,
+      pciFunctions: 9,
+      unanswered: [],
+      // What is read and may not be kept would make a replay differ: it belongs on the list.
+      withheld: [],
+    });
+    expect(await readEverything(host)).toEqual(before);
+    lab.reset();
+    await using replay = await VdpaHost.open({ root: file });
+    expect(await readEverything(replay)).toEqual(before);
+  });
+
+  test('makes the command print the very same documents', () => {
+    populate();
+    const names = ['vdpa0', 'vdpa1', 'blk0', 'sim0', lab.pfA, lab.vfOf(lab.pfA, 4), 'vdpasim_net'];
+    const commands = [['list'], ['tree'], ['doctor'], ...names.map((name) => ['show', name])];
+    const file = join(folder, 'host.tar.gz');
+    const live = commands.map((args) => command(...args, '--json'));
+
+    expect(command('capture', file)).toMatchObject({ status: 0, stderr: '' });
+
+    lab.reset();
+    expect(commands.map((args) => command(...args, '--json', '--root', file))).toEqual(live);
+    expect(live.map(({ status }) => status)).toEqual(commands.map(() => 0));
+  });
+
+  test('knows a node of another number, and one that is missing', async () => {
+    populate();
+    await using host = await VdpaHost.open();
+    const { devices } = await host.inventory();
+    const pathOf = (wanted: string) =>
+      devices.find(({ name }) => name === wanted)?.charDevice?.path ?? '';
+    const file = join(folder, 'host.tar.gz');
+    const [wrong, gone] = [pathOf('vdpa0'), pathOf('blk0')];
+    const numbers = [wrong, gone].map((path) => {
+      const { rdev } = statSync(path);
+      return [(rdev >> 8) & 0xfff, (rdev & 0xff) | ((rdev >> 12) & 0xfff00)];
+    });
+    rmSync(wrong);
+    rmSync(gone);
+    lab.run('mknod', wrong, 'c', '1', '3');
+    try {
+      const before = await readEverything(host);
+      await host.capture(file);
+      await using replay = await VdpaHost.open({ root: file });
+
+      expect(await readEverything(replay)).toEqual(before);
+      expect(
+        before.inventory.devices
+          .filter(({ charDevice }) => charDevice !== null)
+          .map(({ name, reasons }) => [name, reasons]),
+      ).toEqual([
+        ['blk0', ['software-parent', 'not-virtio-net', 'no-node']],
+        ['vdpa0', ['node-mismatch']],
+      ]);
+    } finally {
+      rmSync(wrong);
+      for (const [index, path] of [wrong, gone].entries()) {
+        lab.run('mknod', path, 'c', ...(numbers[index] ?? []).map(String));
+      }
+    }
+  });
+
+  test('of another network namespace, and without privilege, tells what was seen there', () => {
+    populate();
+    chmodSync(folder, 0o777);
+    const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
+    for (const [index, wrapper] of [['unshare', '--net'], nobody].entries()) {
+      const [program = '', ...args] = wrapper;
+      const there = (...words: readonly string[]) =>
+        spawnSync(program, [...args, process.execPath, 'dist/cli/main.js', ...words], {
+          encoding: 'utf8',
+        });
+      const file = join(folder, `${index}.tar.gz`);
+      expect(there('capture', file)).toMatchObject({ status: 0, stderr: '' });
+      for (const name of ['list', 'tree', 'doctor']) {
+        expect(command(name, '--json', '--root', file).stdout).toBe(there(name, '--json').stdout);
+      }
+    }
+  });
+
+  test('has no byte of what names this machine or its users', () => {
+    populate();
+    lab.run('hostname', 'very-secret-name');
+    const file = join(folder, 'host.tar.gz');
+    lab.run('ip', 'link', 'set', 'lo', 'alias', 'very-secret-alias');
+    expect(
+      spawnSync(process.execPath, ['dist/cli/main.js', 'capture', file], {
+        env: { ...process.env, SECRET: 'very-secret-variable', USER: 'very-secret-user' },
+      }).status,
+    ).toBe(0);
+    const plain = spawnSync('gzip', ['-dc', file], { maxBuffer: 1 << 26 }).stdout;
+    expect(plain.includes('very-secret')).toBe(false);
+    expect(plain.includes('02:00:00:00:00:01')).toBe(false); // as bytes, though:
+    expect(plain.includes(Buffer.from('020000000001', 'hex'))).toBe(true);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+  });
+});
+
+test('a host that changes all the time is captured, and the capture says so', async () => {
+  populate();
+  await using host = await VdpaHost.open();
+  const busy = lab.start(
+    'bash',
+    '-c',
+    'while :; do vdpa dev add name x mgmtdev vdpasim_net; vdpa dev del x; done',
+  );
+  try {
+    const file = join(folder, 'host.tar.gz');
+    const captures = [];
+    for (let again = 0; again < 3; again++) {
+      captures.push(await host.capture(file, { force: true }));
+      await using replay = await VdpaHost.open({ root: file });
+      const { consistent, devices } = await replay.inventory();
+      expect(consistent).toBe(captures.at(-1)?.consistent);
+      expect(devices.map(({ name }) => name).filter((name) => name !== 'x')).toEqual([
+        'blk0',
+        'sim0',
+        'vdpa0',
+        'vdpa1',
+        'vdpa2',
+      ]);
+    }
+    expect(captures.some(({ consistent }) => !consistent)).toBe(true);
+    expect(JSON.parse(manifestOf(file))).toMatchObject({ consistent: captures.at(-1)?.consistent });
+  } finally {
+    busy.kill('SIGKILL');
+    await lab.ended(busy);
+    await lab.until(() => !lab.deviceNames().includes('x') || (lab.deleteDevice('x'), true));
+  }
+});
+
+/** The first entry, which is short. */
+function manifestOf(file: string): string {
+  writeFileSync(`${file}.tar`, spawnSync('gzip', ['-dc', file], { maxBuffer: 1 << 26 }).stdout);
+  return readFileSync(`${file}.tar`, 'utf8').slice(512).split('\0', 1)[0] ?? '';
+}
