@@ -47,11 +47,19 @@ std::string Joined(const std::string& directory, const std::string& name) {
 
 }  // namespace
 
-std::optional<std::string> Recording::ReadLinkAt(const std::string& path, int& errno_value) const {
+/// Where a link points; nothing for what is none. The end of the way is looked at anew every time,
+/// what is on the way once: a directory that is listed again has all its links looked at again.
+std::expected<std::optional<std::string>, int> Recording::LinkAt(const std::string& path,
+                                                                 bool at_end) const {
+  const auto known = entries_.find(path);
+  if (known != entries_.end()) {
+    if (known->second.kind == Kind::kDirectory) return std::optional<std::string>();
+    if (known->second.kind == Kind::kLink && !at_end) return known->second.content;
+  }
   std::array<char, PATH_MAX> target;
   const ssize_t size = readlinkat(root_.Get(), path.c_str(), target.data(), target.size());
-  errno_value = size < 0 ? errno : 0;
-  if (size < 0) return std::nullopt;
+  if (size < 0 && errno == EINVAL) return std::optional<std::string>();
+  if (size < 0) return std::unexpected(errno);
   return std::string(target.data(), static_cast<std::size_t>(size));
 }
 
@@ -68,20 +76,19 @@ Recording::Place Recording::Find(const std::string& path, bool follow_last) {
       at = ParentPath(at);
       continue;
     }
-    const std::string here = Joined(at, name);
+    std::string here = Joined(at, name);
     if (rest.empty() && !follow_last) return {here, true};
-    int errno_value = 0;
-    const std::optional<std::string> target = ReadLinkAt(here, errno_value);
-    if (!target && errno_value != EINVAL) return {here, false};
-    if (!target) {
+    const auto target = LinkAt(here, rest.empty());
+    if (!target) return {here, false};
+    if (!*target) {
       if (!rest.empty()) Put(here, {Kind::kDirectory});
-      at = here;
+      at = std::move(here);
       continue;
     }
     if (++links > kMostLinks) return {here, false};
-    Put(here, {Kind::kLink, *target});
-    if (target->starts_with('/')) at.clear();
-    std::vector<std::string> onward = ReversedComponents(*target);
+    Put(here, {Kind::kLink, **target});
+    if ((*target)->starts_with('/')) at.clear();
+    std::vector<std::string> onward = ReversedComponents(**target);
     rest.insert(rest.end(), std::make_move_iterator(onward.begin()),
                 std::make_move_iterator(onward.end()));
   }
@@ -89,6 +96,8 @@ Recording::Place Recording::Find(const std::string& path, bool follow_last) {
 }
 
 void Recording::MarkIfDirectory(const std::string& path) {
+  const auto known = entries_.find(path);
+  if (known != entries_.end() && known->second.kind == Kind::kDirectory) return;
   struct stat status{};
   if (fstatat(root_.Get(), path.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return;
   if (S_ISDIR(status.st_mode)) Put(path, {Kind::kDirectory});
@@ -99,8 +108,14 @@ void Recording::Put(const std::string& path, RecordedEntry entry) {
     withheld_.insert(path);
     return;
   }
+  const auto known = entries_.find(path);
+  if (known == entries_.end()) {
+    entries_.emplace(path, std::move(entry));
+    return;
+  }
+  if (known->second == entry) return;
   if (entry.kind != Kind::kDirectory) EraseBelow(path);
-  entries_.insert_or_assign(path, std::move(entry));
+  known->second = std::move(entry);
 }
 
 void Recording::PutFile(const std::string& asked, const std::string& path,

@@ -3,7 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
+#include <expected>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -78,7 +78,7 @@ class Recording {
   void PutFile(const std::string& asked, const std::string& path, std::string_view content);
   void Erase(const std::string& path);
   void EraseBelow(const std::string& path);
-  std::optional<std::string> ReadLinkAt(const std::string& path, int& errno_value) const;
+  std::expected<std::optional<std::string>, int> LinkAt(const std::string& path, bool at_end) const;
 
   UniqueFd root_;
   mutable std::mutex mutex_;  ///< guards all below

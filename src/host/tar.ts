@@ -119,7 +119,11 @@ export async function* readTar(
   let said = new Map<string, string>();
   for (;;) {
     const block = await source.take(blockSize);
-    if (block.every((byte) => byte === 0)) return;
+    if (block.every((byte) => byte === 0)) {
+      // To the end, where a compressed archive has its checksum.
+      await source.skipAll();
+      return;
+    }
     if (octalOf(block, checksumField) !== checksumOf(block)) {
       throw new TarError('a header is damaged, or this is no tar archive');
     }
@@ -212,6 +216,10 @@ class ByteReader {
 
   constructor(pieces: AsyncIterable<Buffer>) {
     this.#pieces = pieces[Symbol.asyncIterator]();
+  }
+
+  async skipAll(): Promise<void> {
+    while ((await this.#pieces.next()).done !== true);
   }
 
   async take(size: number): Promise<Buffer> {

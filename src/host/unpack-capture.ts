@@ -7,11 +7,20 @@ import { manifestName, parseManifest } from './capture-manifest.js';
 import { nameOf, readTar, type TarEntry, TarError } from './tar.js';
 import { TemporaryFolder } from './temporary-folder.js';
 
-// A capture of 4,000 devices has a tenth of each.
-const mostEntries = 500_000;
-const mostBytes = 1024 ** 3;
-/** As much as native/core reads of one file. */
-const mostFileBytes = 8 * 1024 ** 2;
+export interface UnpackLimits {
+  readonly entries: number;
+  /** Unpacked, with everything that is not a file's content. */
+  readonly bytes: number;
+  readonly fileBytes: number;
+}
+
+const defaultLimits: UnpackLimits = {
+  // A capture of 4,000 devices has a tenth of both.
+  entries: 500_000,
+  bytes: 1024 ** 3,
+  // As much as native/core reads of one file.
+  fileBytes: 8 * 1024 ** 2,
+};
 const mostPathBytes = 4000;
 const mostNameBytes = 255;
 /** Writes under way. */
@@ -27,11 +36,14 @@ const mostBytesAtOnce = 16 * 1024 ** 2;
  *
  * @throws {VdpaError} `CAPTURE_INVALID`, `CAPTURE_TOO_NEW`, `RESOURCE_EXHAUSTED`, `ROOT_INVALID`
  */
-export async function unpackCapture(file: string): Promise<TemporaryFolder> {
+export async function unpackCapture(
+  file: string,
+  limits = defaultLimits,
+): Promise<TemporaryFolder> {
   let folder: TemporaryFolder | undefined;
   try {
     folder = await TemporaryFolder.make('vdpa-host-capture-');
-    await new Unpacking(file, folder.path).run();
+    await new Unpacking(file, folder.path, limits).run();
     return folder;
   } catch (error) {
     await folder?.remove();
@@ -42,6 +54,7 @@ export async function unpackCapture(file: string): Promise<TemporaryFolder> {
 class Unpacking {
   readonly #file: string;
   readonly #folder: string;
+  readonly #limits: UnpackLimits;
   readonly #files = new Set<string>();
   /** Where each points. */
   readonly #links = new Map<string, string>();
@@ -54,9 +67,10 @@ class Unpacking {
   #hasManifest = false;
   #writing: Promise<void>[] = [];
 
-  constructor(file: string, folder: string) {
+  constructor(file: string, folder: string, limits: UnpackLimits) {
     this.#file = file;
     this.#folder = folder;
+    this.#limits = limits;
   }
 
   async run(): Promise<void> {
@@ -72,7 +86,8 @@ class Unpacking {
     const gunzip = createGunzip();
     source.on('error', (error) => gunzip.destroy(error));
     try {
-      for await (const entry of readTar(this.#counted(source.pipe(gunzip)), mostFileBytes)) {
+      const pieces = this.#counted(source.pipe(gunzip));
+      for await (const entry of readTar(pieces, this.#limits.fileBytes)) {
         this.#take(entry);
         this.#held += entry.content.length;
         if (this.#writing.length >= mostAtOnce || this.#held >= mostBytesAtOnce)
@@ -91,7 +106,9 @@ class Unpacking {
     let bytes = 0;
     for await (const piece of pieces) {
       bytes += piece.length;
-      if (bytes > mostBytes) throw this.#invalid(`it unpacks to more than ${mostBytes} bytes`);
+      if (bytes > this.#limits.bytes) {
+        throw this.#invalid(`it unpacks to more than ${this.#limits.bytes} bytes`);
+      }
       yield piece;
     }
   }
@@ -107,8 +124,8 @@ class Unpacking {
   }
 
   #take({ path: asWritten, kind, content }: TarEntry): void {
-    if (++this.#entries > mostEntries) {
-      throw this.#invalid(`it has more than ${mostEntries} entries`);
+    if (++this.#entries > this.#limits.entries) {
+      throw this.#invalid(`it has more than ${this.#limits.entries} entries`);
     }
     const path = this.#place(asWritten);
     if (kind === 'directory') {

@@ -2,7 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { gunzipSync } from 'node:zlib';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { run } from '../../src/cli/run.js';
 import { VdpaHost } from '../../src/index.js';
 import * as lab from '../support/lab-host.js';
 import { readEverything } from '../support/reading.js';
@@ -13,12 +15,26 @@ let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'vdpa-host-test-'));
 });
-afterEach(() => rmSync(folder, { recursive: true }));
+afterEach(() => {
+  vi.unstubAllEnvs();
+  rmSync(folder, { recursive: true });
+});
 
-function command(...args: readonly string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['dist/cli/main.js', ...args], {
-    encoding: 'utf8',
+/** A command line, in this process: to start another takes seconds here. */
+async function command(...argv: readonly string[]) {
+  const said = { stdout: '', stderr: '' };
+  const io = { isTty: false, env: {}, columns: undefined };
+  const status = await run(argv, {
+    ...io,
+    stdout: { write: (text) => (said.stdout += text) },
+    stderr: { write: (text) => (said.stderr += text) },
   });
+  return { status, ...said };
+}
+
+/** The command as its user starts it. */
+function started(program: string, ...args: readonly string[]) {
+  const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' });
   return { status, stdout, stderr };
 }
 
@@ -61,17 +77,28 @@ describe('a capture of this kernel', () => {
     expect(await readEverything(replay)).toEqual(before);
   });
 
-  test('makes the command print the very same documents', () => {
+  test('makes the command print the very same documents', async () => {
     populate();
     const names = ['vdpa0', 'vdpa1', 'blk0', 'sim0', lab.pfA, lab.vfOf(lab.pfA, 4), 'vdpasim_net'];
     const commands = [['list'], ['tree'], ['doctor'], ...names.map((name) => ['show', name])];
     const file = join(folder, 'host.tar.gz');
-    const live = commands.map((args) => command(...args, '--json'));
+    const answers = async (...more: readonly string[]) => {
+      const all = [];
+      for (const args of commands) all.push(await command(...args, '--json', ...more));
+      return all;
+    };
+    const live = await answers();
 
-    expect(command('capture', file)).toMatchObject({ status: 0, stderr: '' });
+    expect(started(process.execPath, 'dist/cli/main.js', 'capture', file)).toMatchObject({
+      status: 0,
+      stderr: '',
+      stdout: expect.stringMatching(
+        /^\S+host\.tar\.gz: 5 devices, 9 PCI functions, 11 management devices, \d+ bytes\n$/,
+      ),
+    });
 
     lab.reset();
-    expect(commands.map((args) => command(...args, '--json', '--root', file))).toEqual(live);
+    expect(await answers('--root', file)).toEqual(live);
     expect(live.map(({ status }) => status)).toEqual(commands.map(() => 0));
   });
 
@@ -112,38 +139,40 @@ describe('a capture of this kernel', () => {
     }
   });
 
-  test('of another network namespace, and without privilege, tells what was seen there', () => {
+  test('of another network namespace, and without privilege, tells what was seen there', async () => {
     populate();
     chmodSync(folder, 0o777);
+    const script = `
+      import { run } from '${process.cwd()}/dist/cli/run.js';
+      const silent = { write() {} };
+      const io = { stdout: process.stdout, stderr: process.stderr, isTty: false, env: {} };
+      await run(['capture', process.argv[1]], { ...io, stdout: silent });
+      for (const name of ['list', 'tree', 'doctor']) await run([name, '--json'], io);`;
     const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
     for (const [index, wrapper] of [['unshare', '--net'], nobody].entries()) {
       const [program = '', ...args] = wrapper;
-      const there = (...words: readonly string[]) =>
-        spawnSync(program, [...args, process.execPath, 'dist/cli/main.js', ...words], {
-          encoding: 'utf8',
-        });
       const file = join(folder, `${index}.tar.gz`);
-      expect(there('capture', file)).toMatchObject({ status: 0, stderr: '' });
+      const node = [process.execPath, '--input-type=module', '-e', script, file];
+      const there = started(program, ...args, ...node);
+      expect(there).toMatchObject({ status: 0, stderr: '' });
+      let here = '';
       for (const name of ['list', 'tree', 'doctor']) {
-        expect(command(name, '--json', '--root', file).stdout).toBe(there(name, '--json').stdout);
+        here += (await command(name, '--json', '--root', file)).stdout;
       }
+      expect(here).toBe(there.stdout);
     }
   });
 
-  test('has no byte of what names this machine or its users', () => {
+  test('has no byte of what names this machine or its users', async () => {
     populate();
     lab.run('hostname', 'very-secret-name');
+    lab.run('ip', 'link', 'set', 'dev', 'lo', 'alias', 'very-secret-alias');
+    vi.stubEnv('SECRET', 'very-secret-variable');
     const file = join(folder, 'host.tar.gz');
-    lab.run('ip', 'link', 'set', 'lo', 'alias', 'very-secret-alias');
-    expect(
-      spawnSync(process.execPath, ['dist/cli/main.js', 'capture', file], {
-        env: { ...process.env, SECRET: 'very-secret-variable', USER: 'very-secret-user' },
-      }).status,
-    ).toBe(0);
-    const plain = spawnSync('gzip', ['-dc', file], { maxBuffer: 1 << 26 }).stdout;
+    expect(await command('capture', file)).toMatchObject({ status: 0 });
+    const plain = gunzipSync(readFileSync(file));
     expect(plain.includes('very-secret')).toBe(false);
-    expect(plain.includes('02:00:00:00:00:01')).toBe(false); // as bytes, though:
-    expect(plain.includes(Buffer.from('020000000001', 'hex'))).toBe(true);
+    expect(plain.includes(Buffer.from('020000000001', 'hex'))).toBe(true); // MAC addresses are in it
     expect(statSync(file).mode & 0o777).toBe(0o600);
   });
 });
@@ -154,7 +183,8 @@ test('a host that changes all the time is captured, and the capture says so', as
   const busy = lab.start(
     'bash',
     '-c',
-    'while :; do vdpa dev add name x mgmtdev vdpasim_net; vdpa dev del x; done',
+    'while [ ! -e "$0" ]; do vdpa dev add name x mgmtdev vdpasim_net; vdpa dev del x; done',
+    join(folder, 'enough'),
   );
   try {
     const file = join(folder, 'host.tar.gz');
@@ -175,14 +205,12 @@ test('a host that changes all the time is captured, and the capture says so', as
     expect(captures.some(({ consistent }) => !consistent)).toBe(true);
     expect(JSON.parse(manifestOf(file))).toMatchObject({ consistent: captures.at(-1)?.consistent });
   } finally {
-    busy.kill('SIGKILL');
+    writeFileSync(join(folder, 'enough'), '');
     await lab.ended(busy);
-    await lab.until(() => !lab.deviceNames().includes('x') || (lab.deleteDevice('x'), true));
   }
 });
 
 /** The first entry, which is short. */
 function manifestOf(file: string): string {
-  writeFileSync(`${file}.tar`, spawnSync('gzip', ['-dc', file], { maxBuffer: 1 << 26 }).stdout);
-  return readFileSync(`${file}.tar`, 'utf8').slice(512).split('\0', 1)[0] ?? '';
+  return gunzipSync(readFileSync(file)).toString('latin1').slice(512).split('\0', 1)[0] ?? '';
 }

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import ts from 'typescript';
 import { beforeEach, describe, expect, test } from 'vitest';
 import * as lab from '../support/lab-host.js';
@@ -66,6 +66,16 @@ describe('the examples of', () => {
         ),
       },
     ]);
+  });
+
+  test('docs/captures.md run', () => {
+    try {
+      expect(examples('docs/captures.md')).toMatchObject([
+        { status: 0, stderr: '', stdout: 'true true vdpa0\n' },
+      ]);
+    } finally {
+      rmSync('host.tar.gz', { force: true });
+    }
   });
 
   test('docs/errors.md run', () => {

@@ -1,6 +1,8 @@
 import { assertType, describe, expectTypeOf, test } from 'vitest';
 import {
   type CallOptions,
+  type Capture,
+  type CaptureOptions,
   type DeviceConfig,
   type DeviceId,
   type DeviceIdParts,
@@ -93,6 +95,14 @@ describe('a host', () => {
       .parameter(1)
       .toEqualTypeOf<CallOptions | undefined>();
     expectTypeOf<CallOptions['signal']>().toEqualTypeOf<AbortSignal | undefined>();
+  });
+
+  test('is captured to a file, and says what came of it', () => {
+    expectTypeOf<VdpaHost['capture']>().parameter(0).toEqualTypeOf<string>();
+    expectTypeOf<VdpaHost['capture']>().parameter(1).toEqualTypeOf<CaptureOptions | undefined>();
+    expectTypeOf<VdpaHost['capture']>().returns.resolves.toEqualTypeOf<Capture>();
+    expectTypeOf<CaptureOptions>().toExtend<CallOptions>();
+    expectTypeOf<Capture['unanswered']>().toEqualTypeOf<readonly string[]>();
   });
 
   test('resolves the ids of its own inventory', () => {

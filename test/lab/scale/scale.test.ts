@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { VdpaHost } from '../../../src/index.js';
 import { openNativeHost } from '../../../src/native.js';
@@ -85,6 +88,21 @@ describe('8 PFs of 255 VFs with a device each', () => {
       expect(host.resolve(id)).toEqual({ id, name, charDevice });
     }
   });
+
+  // A minute and a half: every device and function is asked by itself.
+  if (lab.long) {
+    test('are all in a capture, which shows them again', async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'vdpa-host-test-'));
+      const file = join(folder, 'host.tar.gz');
+      try {
+        expect(await host.capture(file)).toMatchObject({ devices: 8 * perPf, consistent: true });
+        await using replay = await VdpaHost.open({ root: file, timeoutMs: 60_000 });
+        expect(await replay.inventory()).toEqual(await host.inventory());
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
+    }, 600_000);
+  }
 
   test('disappear with their PF’s VFs, and the others stay', async () => {
     lab.enableVfs(pfs[3] ?? '', 0);
