@@ -2,12 +2,12 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <iterator>
 
 #include "device_path.h"
@@ -78,17 +78,18 @@ Recording::Place Recording::Find(const std::string& path, bool follow_last) {
     }
     std::string here = Joined(at, name);
     if (rest.empty() && !follow_last) return {here, true};
-    const auto target = LinkAt(here, rest.empty());
-    if (!target) return {here, false};
-    if (!*target) {
+    const auto looked = LinkAt(here, rest.empty());
+    if (!looked) return {here, false};
+    const std::optional<std::string>& target = *looked;
+    if (!target) {
       if (!rest.empty()) Put(here, {Kind::kDirectory});
       at = std::move(here);
       continue;
     }
     if (++links > kMostLinks) return {here, false};
-    Put(here, {Kind::kLink, **target});
-    if ((*target)->starts_with('/')) at.clear();
-    std::vector<std::string> onward = ReversedComponents(**target);
+    Put(here, {Kind::kLink, *target});
+    if (target->starts_with('/')) at.clear();
+    std::vector<std::string> onward = ReversedComponents(*target);
     rest.insert(rest.end(), std::make_move_iterator(onward.begin()),
                 std::make_move_iterator(onward.end()));
   }

@@ -93,34 +93,33 @@ void RecordingChannel::Take(std::span<const std::byte> datagram) {
     Append(answer_, *message);
     const std::optional<int> end = EndOf(*message, *request_);
     if (!end) continue;
-    errno_value_ = *end;
-    Keep();
+    Keep(*request_, *end);
     request_.reset();
   }
 }
 
-void RecordingChannel::Keep() {
-  if (request_->header.nlmsg_type == RTM_GETLINK) {
+void RecordingChannel::Keep(const RecordedRequest& request, int errno_value) const {
+  if (request.header.nlmsg_type == RTM_GETLINK) {
     recording_->KeepAnswer(kLinkDumpFile, TextOf(ReduceLinks(answer_)));
     return;
   }
-  const bool single = request_->header.nlmsg_type != GENL_ID_CTRL && !request_->IsDump() &&
-                      (request_->command == kDevGet || request_->command == kMgmtDevGet);
+  const bool single = request.header.nlmsg_type != GENL_ID_CTRL && !request.IsDump() &&
+                      (request.command == kDevGet || request.command == kMgmtDevGet);
   if (single) {
-    KeepOne();
+    KeepOne(request, errno_value);
     return;
   }
-  const std::string path = AnswerPath(*request_);
+  const std::string path = AnswerPath(request);
   if (!path.empty()) recording_->KeepAnswer(path, TextOf(answer_));
 }
 
-void RecordingChannel::KeepOne() {
-  const bool device = request_->command == kDevGet;
-  if (errno_value_ == 0) {
+void RecordingChannel::KeepOne(const RecordedRequest& request, int errno_value) const {
+  const bool device = request.command == kDevGet;
+  if (errno_value == 0) {
     AppendToList(device ? kDevDumpFile : kMgmtDevDumpFile);
-  } else if (errno_value_ == ENODEV && device) {
+  } else if (errno_value == ENODEV && device) {
     // It went after the bus was listed.
-    recording_->Forget("sys/bus/vdpa/devices/" + request_->name);
+    recording_->Forget("sys/bus/vdpa/devices/" + request.name);
   }
 }
 

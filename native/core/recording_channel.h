@@ -27,15 +27,15 @@ class RecordingChannel final : public NetlinkChannel {
 
  private:
   void Take(std::span<const std::byte> datagram);
-  void Keep();
-  void KeepOne();
+  /// The answer to a request, once it is whole, with the errno that it ended with.
+  void Keep(const RecordedRequest& request, int errno_value) const;
+  void KeepOne(const RecordedRequest& request, int errno_value) const;
   void AppendToList(const std::string& path) const;
 
   std::unique_ptr<NetlinkChannel> channel_;
   std::shared_ptr<Recording> recording_;
   std::optional<RecordedRequest> request_;  ///< whose answer is on its way
   std::vector<std::byte> answer_;
-  int errno_value_ = 0;  ///< with which the answer ended
 };
 
 }  // namespace vdpa

@@ -4,6 +4,8 @@
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 
+#include <string>
+
 #include "../core/netlink_socket.h"
 #include "support/scripted_channel.h"
 
@@ -20,6 +22,10 @@ Bytes LinkPayload(int ifindex, const Bytes& attributes) {
 
 Bytes LinkMessage(int ifindex, std::string_view name, std::uint16_t flags = NLM_F_MULTI) {
   return Message(RTM_NEWLINK, flags, LinkPayload(ifindex, TextAttr(IFLA_IFNAME, name)));
+}
+
+std::string Text(const Bytes& bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
 Bytes Representor() {
@@ -117,4 +123,34 @@ TEST_CASE("this machine's own links") {
   bool loopback = false;
   for (const auto& link : dump->links) loopback |= link.name == "lo" && link.ifindex == 1;
   CHECK(loopback);
+}
+
+TEST_CASE("of a dump that is recorded only what is read is kept") {
+  const auto link = [](int ifindex, const Bytes& attributes) {
+    ifinfomsg header{};
+    header.ifi_index = ifindex;
+    return Message(RTM_NEWLINK, NLM_F_MULTI, Join({Raw(header), attributes}));
+  };
+  const Bytes alias = TextAttr(IFLA_IFALIAS, "free text");
+  const Bytes port =
+      link(2, Join({TextAttr(IFLA_IFNAME, "p0"), alias, Attr(IFLA_ADDRESS, FromHex("020000000001")),
+                    Attr(IFLA_PHYS_SWITCH_ID, FromHex("a1b2")), TextAttr(IFLA_PHYS_PORT_NAME, "p0"),
+                    TextAttr(IFLA_PARENT_DEV_NAME, "0000:11:00.0"),
+                    TextAttr(IFLA_PARENT_DEV_BUS_NAME, "pci")}));
+  const Bytes tap = link(3, Join({TextAttr(IFLA_IFNAME, "tap0"), alias}));
+
+  const auto both = Text(ReduceLinks(Join({port, tap, Done()})));
+  CHECK_FALSE(both.contains("free text"));
+  CHECK_FALSE(both.contains("tap0"));
+  // A kernel that names no parents leaves it to sysfs to tell which is which.
+  const auto alone = Text(ReduceLinks(Join({tap, Done()})));
+  CHECK(alone.contains("tap0"));
+  CHECK_FALSE(alone.contains("free text"));
+
+  MessageReader messages(std::as_bytes(std::span(both)));
+  const auto kept = messages.Next();
+  REQUIRE(kept);
+  CHECK(ParseLink(kept->payload).value() == ParseLink(PayloadOf(port)).value());
+  CHECK(messages.Next()->type == NLMSG_DONE);
+  CHECK(messages.End());
 }

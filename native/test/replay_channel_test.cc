@@ -171,3 +171,30 @@ TEST_CASE("links are replayed with their own message type") {
   REQUIRE(dump->links.size() == 1);
   CHECK(dump->links[0].ifindex == 4);
 }
+
+TEST_CASE("a name that is too long for a file goes on below a directory") {
+  const std::string name(255, 'x');
+  auto files = Recorded();
+  files["netlink/dev-dump.bin"] = Join(
+      {GenlReply(19, kDevNew, Join({TextAttr(kAttrMgmtDevName, "m"), TextAttr(kAttrDevName, name)}),
+                 NLM_F_MULTI),
+       Done()});
+  files["netlink/config-" + std::string(200, 'x') + "/" + std::string(55, 'x') + ".bin"] =
+      Ack(EBUSY);
+  VdpaFamily family(Replay(files));
+  CHECK(family.ReadConfig(name, Soon()).error().errno_value == EBUSY);
+  CHECK(family.ReadConfig(std::string(200, 'x'), Soon()).error().fault == Fault::kGone);
+}
+
+TEST_CASE("a device may be called like the list of devices") {
+  auto files = Recorded();
+  files["netlink/dev-dump.bin"] =
+      Join({GenlReply(19, kDevNew,
+                      Join({TextAttr(kAttrMgmtDevName, "m"), TextAttr(kAttrDevName, "dump")}),
+                      NLM_F_MULTI),
+            Done()});
+  files["netlink/config-dump.bin"] = Ack(EBUSY);
+  VdpaFamily family(Replay(files));
+  CHECK(family.ReadDevice("dump", Soon())->name == "dump");
+  CHECK(family.ReadConfig("dump", Soon()).error().errno_value == EBUSY);
+}

@@ -8,7 +8,7 @@ export const globalOptions: CommandOptions = {
   root: {
     type: 'string',
     value: 'PATH',
-    help: "read a capture, or a captured tree of a host's files, instead of this machine",
+    help: 'read a capture, or the files of a captured host, instead of this machine',
   },
   timeout: {
     type: 'string',

@@ -73,15 +73,24 @@ async function write(
   const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
   const handle = await open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
   try {
+    let failure: unknown;
     const sink = async (bytes: AsyncIterable<Buffer>): Promise<void> => {
-      for await (const piece of bytes) await handle.writeFile(piece);
+      try {
+        for await (const piece of bytes) await handle.writeFile(piece);
+      } catch (error) {
+        failure = error;
+        throw error;
+      }
     };
+    // A pipeline may reject with its own end instead of what ended it.
     await pipeline(
       Readable.from(pieces, { objectMode: false }),
       through,
       sink,
       signal === undefined ? {} : { signal },
-    );
+    ).catch((error) => {
+      throw failure ?? error;
+    });
     await handle.sync();
     return (await handle.stat()).size;
   } finally {

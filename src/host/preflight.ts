@@ -44,7 +44,7 @@ export async function preflight(
       findings(
         await inTurns(inventoryOf(await connection.snapshot(native, ms))),
         native,
-        statusOf(connection),
+        statusOf(connection, native),
       ),
     options,
   );
@@ -54,7 +54,7 @@ export async function preflight(
  * Of this process, or of the one that made the capture. A tree that was put together in another way
  * says nothing of a process, and needs no privilege; undefined then.
  */
-function statusOf({ live, capture, native }: Connection): string | null | undefined {
+function statusOf({ live, capture }: Connection, native: NativeHost): string | null | undefined {
   const status = live || capture !== null ? native.readText('proc/self/status') : null;
   return live ? status : (status ?? undefined);
 }

@@ -4,7 +4,13 @@ import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { Connection } from '../../src/host/connection.js';
 
 /** The native side, which tests drive by hand. */
-const native = { abandon: vi.fn(), close: vi.fn(async () => {}) };
+const native = {
+  abandon: vi.fn(),
+  close: vi.fn(async () => {}),
+  /** What a captured tree says of itself. */
+  readText: vi.fn((_path: string): string | null => null),
+  snapshot: vi.fn(async () => ({ consistent: true })),
+};
 vi.mock('../../src/native.js', () => ({ openNativeHost: () => native }));
 
 beforeEach(() => {
@@ -212,5 +218,36 @@ describe('a process that is held up itself', () => {
     expect(await answer).toBe('there');
     await nextCheck();
     expect(native.abandon).not.toHaveBeenCalled();
+  });
+});
+
+describe('what a captured tree says of itself', () => {
+  const saying = (manifest: object | string | null): Connection => {
+    const text = typeof manifest === 'object' ? JSON.stringify(manifest) : manifest;
+    native.readText.mockReturnValueOnce(manifest === null ? null : text);
+    return new Connection('/captured', 1000);
+  };
+  const consistencyOf = async (connection: Connection) =>
+    (await connection.snapshot(connection.native, 1000)).consistent;
+
+  test('is asked of no live host', () => {
+    expect(new Connection('/', 1000).capture).toBeNull();
+    expect(native.readText).not.toHaveBeenCalled();
+  });
+
+  test('makes every reading inconsistent when the capture was', async () => {
+    expect(await consistencyOf(saying({ format: 1, consistent: false }))).toBe(false);
+    expect(await consistencyOf(saying({ format: 1, consistent: true }))).toBe(true);
+    expect(await consistencyOf(saying(null))).toBe(true);
+  });
+
+  test.each([
+    ['CAPTURE_TOO_NEW', { format: 2, consistent: true, madeBy: 'vdpa-host 9' }],
+    ['CAPTURE_INVALID', { format: 0, consistent: true }],
+    ['CAPTURE_INVALID', { format: 1 }],
+    ['CAPTURE_INVALID', 'no JSON'],
+    ['CAPTURE_INVALID', 'null'],
+  ])('is refused with %s when it says %j', (code, manifest) => {
+    expect(() => saying(manifest)).toThrow(expect.objectContaining({ code }));
   });
 });

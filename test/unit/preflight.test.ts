@@ -19,10 +19,17 @@ const sound: Readonly<Record<string, string>> = {
 interface Machine {
   readonly files?: Readonly<Record<string, string | null>>;
   readonly live?: boolean;
+  /** Of a file that says so of itself. */
+  readonly capture?: boolean;
   readonly snapshot?: SnapshotRow;
 }
 
-async function checked({ files = {}, live = true, snapshot = snapshotRow() }: Machine) {
+async function checked({
+  files = {},
+  live = true,
+  capture = false,
+  snapshot = snapshotRow(),
+}: Machine) {
   const all: Record<string, string | null> = { ...sound, ...files };
   const readText = vi.fn((path: string) => all[path] ?? null);
   const native = {
@@ -32,6 +39,8 @@ async function checked({ files = {}, live = true, snapshot = snapshotRow() }: Ma
   } as unknown as NativeHost;
   const connection = {
     live,
+    capture: capture ? {} : null,
+    snapshot: () => native.snapshot(1),
     call: (_step: string, start: (native: NativeHost, ms: number) => unknown) => start(native, 1),
   } as unknown as Connection;
   const findings = await preflight(connection);
@@ -95,6 +104,22 @@ describe('the privilege of this process', () => {
       live.findings.map(({ code }) => code).filter((code) => code !== 'privilege'),
     );
     expect(captured.paths.filter((path) => path.startsWith('proc/self'))).toEqual([]);
+  });
+});
+
+describe('the privilege of the process that made a capture', () => {
+  test('is told like that of this process', async () => {
+    for (const status of [capable, powerless]) {
+      const files = { 'proc/self/status': status };
+      const { findings } = await checked({ live: false, capture: true, files });
+      expect(findings).toEqual((await checked({ files })).findings);
+    }
+  });
+
+  test('is no matter of one that was made of a captured tree', async () => {
+    const files = { 'proc/self/status': null };
+    const { of } = await checked({ live: false, capture: true, files });
+    expect(of('privilege')).toBeUndefined();
   });
 });
 

@@ -4,7 +4,7 @@ import { captureLines } from '../view/capture-view.js';
 
 export const command: Command = {
   name: 'capture',
-  summary: 'write down all that the other commands read, for --root on any machine',
+  summary: 'write down all of that in one file, for --root',
   usage: 'capture FILE.tar.gz',
   description: [
     'Reads everything that list, tree, show and doctor read, and writes it to one file, readable by',

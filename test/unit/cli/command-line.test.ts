@@ -81,7 +81,7 @@ describe('help', () => {
       const { code, stdout } = await runCli([name, '--help']);
       expect(code).toBe(0);
       expect(stdout).toMatch(new RegExp(`^usage: vdpa-host ${name}\\b.* \\[options\\]\n`));
-      expect(stdout).toContain('--root DIR');
+      expect(stdout).toContain('--root PATH');
     },
   );
 
