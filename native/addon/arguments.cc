@@ -118,7 +118,7 @@ std::vector<std::string> Arguments::Texts() {
     Refuse("a list of strings");
     return texts;
   }
-  const Napi::Array list = value.As<Napi::Array>();
+  const auto list = value.As<Napi::Array>();
   for (std::uint32_t i = 0; ok_ && i < list.Length(); ++i) {
     Napi::Value text;
     if (!list.Get(i).UnwrapTo(&text)) {

@@ -63,8 +63,7 @@ UeventMonitor::UeventMonitor(const Napi::CallbackInfo& info)
     Napi::Error::New(env, "the event loop takes no more handles").ThrowAsJavaScriptException();
     return;
   }
-  static_cast<void>(owned.release());  // freed by its close callback, as libuv demands
-  handle->poll.data = handle;
+  handle->poll.data = owned.release();  // freed by its close callback, as libuv demands
   uv_unref(reinterpret_cast<uv_handle_t*>(&handle->poll));
   napi_add_async_cleanup_hook(
       env,
@@ -111,8 +110,9 @@ void UeventMonitor::Deliver(Napi::Env env) {
       lost = true;
       continue;
     }
-    if (!*event) break;
-    if (Concerns(**event)) events.push_back(**std::move(event));
+    std::optional<Uevent>& next = *event;
+    if (!next) break;
+    if (Concerns(*next)) events.push_back(*std::move(next));
   }
   if (events.empty() && !lost) return;
   const Napi::HandleScope scope(env);

@@ -30,8 +30,9 @@ Result<NamedDevices> ReadNamedDevices(const HostRoot& root, VdpaFamily& family,
     if (!told && !IsUntold(told.error())) return std::unexpected(std::move(told.error()));
     Result<std::optional<BusDevice>> there = ReadBusDevice(root, name);
     if (!there) return std::unexpected(std::move(there.error()));
-    if (!*there) continue;
-    devices.bus_devices.push_back(**std::move(there));
+    std::optional<BusDevice>& device = *there;
+    if (!device) continue;
+    devices.bus_devices.push_back(*std::move(device));
     if (told) devices.vdpa_devices.push_back(*std::move(told));
   }
   return devices;
