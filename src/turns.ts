@@ -4,12 +4,12 @@ import { setImmediate } from 'node:timers/promises';
 export type Pausing<T> = Generator<undefined, T, undefined>;
 
 /** Milliseconds that one piece of work may hold the event loop. */
-const turnMs = 1;
+const turnMs = 2;
 
-/** How many things to do between two pauses: some hundred microseconds' worth. */
-export const thingsPerPause = 128;
+/** How many things to do between two pauses: some hundred microseconds' worth, so that it pays to look at the clock. */
+export const thingsPerPause = 512;
 
-/** Runs pausing work in turns of a millisecond; between them everything else has its own. */
+/** Runs pausing work in turns of two milliseconds; between them everything else has its own. */
 export async function inTurns<T>(work: Pausing<T>): Promise<T> {
   let began = performance.now();
   for (;;) {

@@ -7,6 +7,8 @@
 #include <string>
 #include <utility>
 
+#include "paced_deadline.h"
+
 namespace vdpa {
 namespace {
 
@@ -58,6 +60,7 @@ Result<Acknowledgement> NetlinkConversation::Exchange(Progress progress,
   auto sent = channel_->Send(request, deadline);
   if (!sent) return std::unexpected(sent.error());
 
+  PacedDeadline paced(deadline);
   while (!progress.end) {
     auto datagram = channel_->Receive(buffer_, deadline);
     if (!datagram) return std::unexpected(datagram.error());
@@ -74,7 +77,7 @@ Result<Acknowledgement> NetlinkConversation::Exchange(Progress progress,
       if (!walked) return std::unexpected(walked.error());
     }
     // A channel with bytes ready does not look at the clock: strangers must not keep us here.
-    if (!progress.end && std::chrono::steady_clock::now() >= deadline) {
+    if (!progress.end && paced.Passed()) {
       return std::unexpected(Error{Fault::kTimeout, std::string(progress.op), ETIMEDOUT,
                                    "no end of the answer before the deadline"});
     }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { eachInTurns, finish, inTurns, mapInTurns, type Pausing } from '../../src/turns.js';
 
-const many = Array.from({ length: 1000 }, (_, index) => index);
+const many = Array.from({ length: 3000 }, (_, index) => index);
 
 /** Computes for longer than a turn lasts. */
 function compute(): void {
