@@ -50,6 +50,7 @@ class SnapshotTaker {
   Deadline deadline_;
   const SnapshotOptions* options_;
   Snapshot now_;
+  std::uint32_t attempt_ = 0;
   bool lost_ = false;       ///< the kernel dropped answers in this attempt
   bool complete_ = false;   ///< all that this attempt lacks has been asked for
   bool no_family_ = false;  ///< each further look would cost a modprobe
@@ -70,28 +71,27 @@ Result<std::optional<std::uint64_t>> SnapshotTaker::ReadSeqnum() const {
 Result<Snapshot> SnapshotTaker::Take() {
   Result<void> read = ReadAgainWhileChanging();
   if (read && !complete_) read = Complete();
-  if (!read) return std::unexpected(std::move(read.error()));
-  return std::move(now_);
+  if (read) return std::move(now_);
+  if (read.error().fault != Fault::kTimeout || !previous_) {
+    return std::unexpected(std::move(read.error()));
+  }
+  Snapshot before = *std::move(previous_);
+  before.consistent = false;
+  before.attempts = attempt_;
+  before.uevent_seqnum = previous_seqnum_;
+  return before;
 }
 
 /// Leaves what is to be told in `now_`.
 Result<void> SnapshotTaker::ReadAgainWhileChanging() {
   const std::uint32_t limit = root_->Live() ? std::max(options_->max_attempts, 1U) : 1;
-  for (std::uint32_t attempt = 1;; ++attempt) {
+  for (attempt_ = 1;; ++attempt_) {
     const auto started = std::chrono::steady_clock::now();
     const auto before = ReadSeqnum();
     if (!before) return std::unexpected(before.error());
     now_ = {};
     lost_ = complete_ = false;
     const Result<void> read = ReadOnce();
-    if (!read && read.error().fault == Fault::kTimeout && previous_) {
-      now_ = *std::move(previous_);
-      now_.consistent = false;
-      now_.attempts = attempt;
-      now_.uevent_seqnum = previous_seqnum_;
-      complete_ = true;
-      return {};
-    }
     if (!read) return read;
     const auto after = ReadSeqnum();
     if (!after) return std::unexpected(after.error());
@@ -104,7 +104,7 @@ Result<void> SnapshotTaker::ReadAgainWhileChanging() {
     const bool quiet = !root_->Live() || (before->has_value() && *before == *after);
     const bool consistent = !lost_ && (quiet || (previous_ && *previous_ == now_));
 
-    if (!consistent && attempt < limit) {
+    if (!consistent && attempt_ < limit) {
       // This attempt is the answer should the next one take too long. Not one that lost a dump: to
       // ask for each of thousands of devices is for the end, when there is no other way.
       const Result<void> completed = lost_ ? Result<void>() : Complete();
@@ -116,7 +116,7 @@ Result<void> SnapshotTaker::ReadAgainWhileChanging() {
       }
     }
     now_.consistent = consistent;
-    now_.attempts = attempt;
+    now_.attempts = attempt_;
     now_.uevent_seqnum = before->value_or(0);
     return {};
   }

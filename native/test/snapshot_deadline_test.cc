@@ -56,6 +56,18 @@ TEST_CASE("when time runs out in a further attempt the reading before it is the 
     CHECK(BusNames(snapshot) == Strings{"a", "eni"});
     CHECK(snapshot.netdevs.size() == 1);
   }
+  SUBCASE("second, while a device is asked for that no list had") {
+    slow = 0;
+    host.kernel.unanswered.insert("born");
+    host.options.after_step = [&](SnapshotStep step) {
+      if (step == SnapshotStep::kVdpaDevices && reads == 1) host.Add("born");
+    };
+    const Snapshot snapshot = host.Take();
+    CHECK_FALSE(snapshot.consistent);
+    CHECK(snapshot.attempts == 2);
+    CHECK(snapshot.uevent_seqnum == seqnum);
+    CHECK(Names(snapshot) == Strings{"a"});
+  }
   SUBCASE("first") {
     slow = 1;
     CHECK(host.Try().error().fault == Fault::kTimeout);

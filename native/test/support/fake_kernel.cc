@@ -57,6 +57,7 @@ class Channel final : public NetlinkChannel {
   }
 
   Result<Datagram> Receive(std::span<std::byte> buffer, Deadline) override {
+    if (silent_) return std::unexpected(Error{Fault::kTimeout, "receive", ETIMEDOUT});
     if (dumping_) {
       if (kernel_->lost_dumps > 0 && row_ > 0) {
         --kernel_->lost_dumps;
@@ -106,6 +107,7 @@ class Channel final : public NetlinkChannel {
       name.push_back(static_cast<char>(b));
     }
     kernel_->asked.push_back(name);
+    silent_ = kernel_->unanswered.contains(name);
     if (kernel_->unmanaged.contains(name)) return Ack(EINVAL);
     const auto refused = kernel_->refused.find(name);
     if (refused != kernel_->refused.end()) return Ack(refused->second);
@@ -118,6 +120,7 @@ class Channel final : public NetlinkChannel {
   FakeKernel* kernel_;
   std::uint32_t sequence_ = 0;
   std::size_t row_ = 0;
+  bool silent_ = false;
   std::optional<Command> dumping_;
   Bytes answer_;
 };

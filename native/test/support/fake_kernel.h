@@ -19,6 +19,7 @@ struct FakeKernel {
   std::vector<VdpaDevice> devices;
   std::set<std::string> unmanaged;     ///< EINVAL when asked for, in no dump
   std::map<std::string, int> refused;  ///< with this errno when asked for
+  std::set<std::string> unanswered;    ///< no answer comes when asked for
   std::size_t rows_per_receive = 2;
   bool has_family = true;
   int lost_dumps = 0;              ///< so many dumps end with dropped answers
