@@ -155,8 +155,8 @@ describe('a host of which single devices are read', () => {
   });
 
   test('finds a device by its node', () => {
-    const device = {
-      place: places[0] as OneDevice['place'],
+    const device: OneDevice = {
+      place: { path: '', handle: 'vdpasim_net' },
       driver: 'vhost_vdpa',
       node: 0,
       deviceId: 1,

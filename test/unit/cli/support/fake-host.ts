@@ -1,6 +1,13 @@
 import type { HostReader } from '../../../../src/cli/command.js';
 import { VdpaError } from '../../../../src/errors.js';
-import type { DeviceConfig, Finding, Inventory, VdpaName } from '../../../../src/index.js';
+import type {
+  DeviceConfig,
+  Finding,
+  HostEvent,
+  Inventory,
+  VdpaName,
+} from '../../../../src/index.js';
+import { pf, unbound, vf, vfDevice } from './inventory.js';
 import { sampleHost } from './sample-host.js';
 
 export interface FakeHost extends HostReader {
@@ -15,6 +22,8 @@ export function fakeHost(
     config?: (name: string) => DeviceConfig;
     /** The driver that a function is reserved for. */
     override?: (address: string) => string | null;
+    /** What a watch tells before it ends; what this throws ends it, too. */
+    events?: () => readonly HostEvent[];
   } = {},
 ): FakeHost {
   const {
@@ -22,6 +31,7 @@ export function fakeHost(
     findings = sampleFindings,
     config = netConfig,
     override = () => null,
+    events = sampleEvents,
   } = parts;
   return {
     closed: false,
@@ -29,10 +39,32 @@ export function fakeHost(
     preflight: async () => findings,
     deviceConfig: async (name) => config(name),
     driverOverride: async (address) => override(address),
+    watch: async () => ({
+      inventory,
+      close: async () => {},
+      async *[Symbol.asyncIterator]() {
+        yield* events();
+        return undefined;
+      },
+    }),
     async close() {
       this.closed = true;
     },
   };
+}
+
+/** A device that is made on a free VF, given to vhost_vdpa, and deleted. */
+function sampleEvents(): readonly HostEvent[] {
+  const place = vf(pf('0000:65:00.0'), 5);
+  const before = vfDevice('vdpa9', place, unbound);
+  const device = vfDevice('vdpa9', place);
+  return [
+    { type: 'added', device: before },
+    { type: 'changed', device, before, changes: ['driver', 'charDevice', 'usable', 'reasons'] },
+    { type: 'ready', device },
+    { type: 'unready', device },
+    { type: 'removed', device },
+  ];
 }
 
 export const sampleFindings: readonly Finding[] = [
