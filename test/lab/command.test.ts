@@ -94,7 +94,7 @@ describe('the command that follows', () => {
       documents().flatMap(({ event }) => (event === undefined ? [] : [event.type]));
     await lab.until(() => told().includes('vfAdded') && told().includes('managementDevice'));
     for (const document of documents()) {
-      const { kind } = document;
+      const kind: unknown = document.kind;
       if (kind !== 'inventory' && kind !== 'event') throw new Error(`a document of kind ${kind}`);
       expect(documentSchemas[kind].parse(document)).toEqual(document);
     }
