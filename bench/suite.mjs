@@ -9,6 +9,7 @@ import { netlinkRows } from './netlink-rows.mjs';
 import { planOf } from './plan.mjs';
 import { resolveRows } from './resolve-rows.mjs';
 import { systemCallRows } from './system-call-rows.mjs';
+import { watchRows } from './watch-rows.mjs';
 
 if (process.env['VDPA_LAB'] !== '1') throw new Error('this runs inside the lab: npm run bench');
 const [devices = '', programs = ''] = process.argv.slice(2);
@@ -24,6 +25,7 @@ const parts = plan.resolveOnly
   ? [resolveRows]
   : [netlinkRows, inventoryRows, systemCallRows, resolveRows];
 if (plan.judged) parts.push(eventLoopRows);
+if (!plan.resolveOnly) parts.push(watchRows);
 const rows = [];
 for (const part of parts) {
   const started = performance.now();

@@ -27,7 +27,7 @@ async function compilePrograms() {
   await ensurePackages(['gcc', 'libc6-dev', 'linux-libc-dev', 'strace'], 'to measure');
   mkdirSync(programs, { recursive: true });
   const flags = ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-Werror', '-static', '-pthread'];
-  for (const name of ['netlink_dump', 'known_calls']) {
+  for (const name of ['netlink_dump', 'known_calls', 'uevent_listen']) {
     await run('gcc', [...flags, '-o', join(programs, name), join(root, `bench/c/${name}.c`)]);
   }
 }

@@ -1,5 +1,6 @@
 #!/bin/bash
-# Runs inside the lab: makes vDPA devices of several kinds, then shows what vdpa-host sees.
+# Runs inside the lab: makes vDPA devices of several kinds, then shows what vdpa-host sees, and what
+# it tells while a device comes and goes.
 set -euo pipefail
 
 show() {
@@ -7,6 +8,16 @@ show() {
   "$@"
 }
 vdpa-host() { node dist/cli/main.js "$@"; }
+
+# Waits, for half a minute, until watch has printed such a line.
+await-line() {
+  for _ in {1..600}; do
+    grep -qs -- "$1" /tmp/events && return
+    sleep 0.05
+  done
+  echo "watch did not say '$1'" >&2
+  exit 1
+}
 
 # Nobody binds new devices but us: both drivers would take them.
 echo 0 > /sys/bus/vdpa/drivers_autoprobe
@@ -31,3 +42,18 @@ show vdpa-host list
 show vdpa-host show vdpa1
 show vdpa-host show 0000:11:00.1 --json
 show vdpa-host doctor || true
+
+printf '\n$ vdpa-host watch &\n'
+node dist/cli/main.js watch | tee /tmp/events &
+watch=$(jobs -p)
+await-line inventory
+show vdpa dev add name vdpa9 mgmtdev pci/0000:13:00.2
+await-line 'added .*vdpa9'
+printf '\n$ echo vdpa9 > /sys/bus/vdpa/drivers/vhost_vdpa/bind\n'
+echo vdpa9 > /sys/bus/vdpa/drivers/vhost_vdpa/bind
+await-line 'ready .*vdpa9'
+show vdpa dev del vdpa9
+await-line 'removed .*vdpa9'
+printf '\n$ kill -INT %%1\n'
+kill -INT "$watch"
+wait

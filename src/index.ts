@@ -22,5 +22,6 @@ export type { UnusableReason } from './host/usability.js';
 export type { CharDevice, VdpaDevice } from './host/vdpa-device.js';
 export type { ParentKind, SoftwareParentKind, VdpaParent } from './host/vdpa-parent.js';
 export type { VendorCounter, VendorStats } from './host/vendor-stats.js';
-export type { HostWatch, WatchEvents, WatchOptions } from './host/watch.js';
+export type { HostWatch, WatchEvents } from './host/watch.js';
+export type { WatchOptions } from './host/watch-options.js';
 export { VdpaHost } from './vdpa-host.js';

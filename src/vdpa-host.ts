@@ -10,7 +10,8 @@ import type { Finding } from './host/preflight.js';
 import type { ResolvedCharDevice, Resolver } from './host/resolver.js';
 import type { TemporaryFolder } from './host/temporary-folder.js';
 import type { VendorStats } from './host/vendor-stats.js';
-import type { HostWatch, WatchOptions } from './host/watch.js';
+import type { HostWatch } from './host/watch.js';
+import { defaultWatchOptions, type WatchOptions } from './host/watch-options.js';
 import type { NativeHost } from './native.js';
 
 /** Loaded when a host is opened: importing the library costs next to nothing. */
@@ -35,6 +36,7 @@ export class VdpaHost implements AsyncDisposable {
   readonly #reading: Reading;
   readonly #connection: Connection;
   readonly #resolver: Resolver;
+  /** Those that are open or being opened. */
   readonly #watches = new Set<HostWatch>();
   /** Where a capture has been unpacked. */
   readonly #unpacked: TemporaryFolder | null;
@@ -58,10 +60,9 @@ export class VdpaHost implements AsyncDisposable {
    *   `RESOURCE_EXHAUSTED` (no room to unpack a capture)
    */
   static async open(options: VdpaHostOptions = {}): Promise<VdpaHost> {
-    const { root, timeoutMs } =
-      isPlain(options) && Object.keys(options).length === 0
-        ? defaultHostOptions
-        : (await import('./host/parse-host-options.js')).parseHostOptions(options);
+    const { root, timeoutMs } = isEmpty(options)
+      ? defaultHostOptions
+      : (await import('./host/parse-options.js')).parseHostOptions(options);
     const reading = await import('./host/reading.js');
     if (root === '/') return new VdpaHost(reading, new reading.Connection(root, timeoutMs));
     const { unpackIfFile } = await import('./host/captured-root.js');
@@ -165,24 +166,26 @@ export class VdpaHost implements AsyncDisposable {
    * Follows the host: an inventory that stays right, and an event for each change. Linux tells of
    * changes in every network namespace; what the `vdpa` family knows shows in the initial one only.
    *
-   * @throws {TypeError} an option of the wrong form
-   * @throws {VdpaError} as `inventory`; `NOT_SUPPORTED` for a captured host, which never changes
+   * @throws {TypeError} an option that does not exist or has the wrong form, by name
+   * @throws {VdpaError} as `inventory`; `RESOURCE_EXHAUSTED`; `NOT_SUPPORTED` for a captured host,
+   *   which never changes
    *
    * @example
    * await using watch = await host.watch();
    * for await (const event of watch) if (event.type === 'ready') use(event.device);
    */
   async watch(options: WatchOptions = {}): Promise<HostWatch> {
-    this.#connection.assertOpen();
+    const checked = isEmpty(options)
+      ? defaultWatchOptions
+      : (await import('./host/parse-options.js')).parseWatchOptions(options);
     if (!this.#connection.live) {
       throw new VdpaError('NOT_SUPPORTED', 'a captured host does not change: watch the live one', {
         retry: 'never',
       });
     }
     const { HostWatch } = await import('./host/watch.js');
-    const watch = await HostWatch.open(this.#connection.timeoutMs, options);
-    this.#watches.add(watch);
-    return watch;
+    this.#connection.assertOpen();
+    return await HostWatch.open(this.#connection.timeoutMs, checked, this.#watches);
   }
 
   /** Checks that this machine can do what the library is for; each finding has its cure. */
@@ -250,6 +253,9 @@ export class VdpaHost implements AsyncDisposable {
 }
 
 /** What else people pass, numbers and lists and functions, is the parser's to refuse. */
-function isPlain(options: object): boolean {
-  return Object.prototype.toString.call(options) === '[object Object]';
+function isEmpty(options: object): boolean {
+  return (
+    Object.prototype.toString.call(options) === '[object Object]' &&
+    Object.keys(options).length === 0
+  );
 }

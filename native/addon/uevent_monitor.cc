@@ -76,10 +76,15 @@ UeventMonitor::UeventMonitor(const Napi::CallbackInfo& info)
   listener_ = Napi::Persistent(info[1].As<Napi::Function>());
   handle_ = handle;
   Ref();  // until closed: who listens need not also hold on to this
-  uv_poll_start(&handle->poll, UV_READABLE, [](uv_poll_t* poll, int /*status*/, int /*events*/) {
-    auto* const readable = static_cast<Handle*>(poll->data);
-    if (readable->monitor != nullptr) readable->monitor->Deliver(readable->monitor->Env());
-  });
+  uv_poll_start(&handle->poll, UV_READABLE, OnReadable);
+}
+
+void UeventMonitor::OnReadable(uv_poll_t* poll, int status, int /*events*/) {
+  auto* const handle = static_cast<Handle*>(poll->data);
+  if (handle->monitor != nullptr) handle->monitor->Deliver(handle->monitor->Env());
+  // libuv stops to poll a socket that has an error. This one's are dropped events, and reading has
+  // cleared them. The listener may have closed meanwhile.
+  if (status < 0 && handle->monitor != nullptr) uv_poll_start(poll, UV_READABLE, OnReadable);
 }
 
 /// Also stops the monitor; its object is let go of by the caller, or goes with the environment.

@@ -22,6 +22,7 @@ class UeventMonitor : public Napi::ObjectWrap<UeventMonitor> {
 
   void Close(const Napi::CallbackInfo& info);
   void Deliver(Napi::Env env);
+  static void OnReadable(uv_poll_t* poll, int status, int events);
   static void CloseHandle(Handle* handle);
 
   Handle* handle_ = nullptr;  ///< null once closed; owns itself until its close callback

@@ -24,10 +24,21 @@ Result<NamedDevices> ReadNamedDevices(const HostRoot& root, VdpaFamily& family,
   const Result<bool> bus = HasVdpaBus(root);
   if (!bus) return std::unexpected(bus.error());
   if (!*bus) return devices;
+  bool has_family = true;
   for (const std::string& name : names) {
-    // The family first: it waits for whoever is making the device to be done.
-    Result<VdpaDevice> told = family.ReadDevice(name, deadline);
-    if (!told && !IsUntold(told.error())) return std::unexpected(std::move(told.error()));
+    // The family first: it waits for whoever is making the device to be done. One that is not there
+    // is asked for once: each question starts a modprobe.
+    std::optional<VdpaDevice> told;
+    if (has_family) {
+      Result<VdpaDevice> answer = family.ReadDevice(name, deadline);
+      if (answer) {
+        told = *std::move(answer);
+      } else if (!IsUntold(answer.error())) {
+        return std::unexpected(std::move(answer.error()));
+      } else {
+        has_family = answer.error().fault != Fault::kNoFamily;
+      }
+    }
     Result<std::optional<BusDevice>> there = ReadBusDevice(root, name);
     if (!there) return std::unexpected(std::move(there.error()));
     std::optional<BusDevice>& device = *there;

@@ -1,4 +1,4 @@
-import type { VdpaHost, VdpaHostOptions } from '../index.js';
+import type { HostWatch, VdpaHost, VdpaHostOptions, WatchOptions } from '../index.js';
 import type { Document } from './documents/document.js';
 import type { ExitCode } from './io.js';
 import type { Terminal } from './view/terminal.js';
@@ -16,13 +16,19 @@ interface CommandOption {
 export type CommandOptions = Readonly<Record<string, CommandOption>>;
 export type OptionValue = string | boolean | readonly (string | boolean)[] | undefined;
 
-/** What reading commands need of a host. */
-export type HostReader = Pick<
-  VdpaHost,
-  'inventory' | 'deviceConfig' | 'driverOverride' | 'preflight' | 'capture' | 'close'
->;
+/** What a command that follows a host needs of its watch. */
+export type HostFollower = Pick<HostWatch, 'inventory' | 'close' | typeof Symbol.asyncIterator>;
 
-/** What a command prints: one of the two, whichever was asked for. */
+/** What reading commands need of a host. */
+export interface HostReader
+  extends Pick<
+    VdpaHost,
+    'inventory' | 'deviceConfig' | 'driverOverride' | 'preflight' | 'capture' | 'close'
+  > {
+  watch(options: WatchOptions): Promise<HostFollower>;
+}
+
+/** What a command prints at once: one of the two, whichever was asked for. */
 interface CommandResult {
   readonly document: () => Document;
   readonly lines: () => readonly string[];
@@ -40,8 +46,16 @@ export interface CommandContext {
   readonly signal: AbortSignal | undefined;
   /** Opens the host at the first call; it is closed after the command. */
   host(): Promise<HostReader>;
-  /** Prints to stdout. */
+  /** What time it is. */
+  now(): Date;
+  /** Prints to stdout: all that there is to say. */
   print(result: CommandResult): void;
+  /**
+   * Prints one of many as it comes, a document on one line. Resolves when stdout has taken it, so
+   * that a reader who does not keep up holds the command up, not its memory; rejects with the
+   * signal's reason.
+   */
+  printNext(result: CommandResult): Promise<void>;
 }
 
 /** A command of `vdpa-host`: one file in `commands/`, one line in the table. */

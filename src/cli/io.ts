@@ -1,6 +1,7 @@
 /** The part of a writable stream that the command uses. */
 interface TextSink {
-  write(text: string): unknown;
+  /** @param taken called once the text has been passed on, or never can be */
+  write(text: string, taken?: () => void): unknown;
 }
 
 /** Everything the command may touch of the process it runs in. */
@@ -12,6 +13,8 @@ export interface CliIo {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Width of the terminal; undefined when there is none. */
   readonly columns: number | undefined;
+  /** The clock; default the machine's. */
+  readonly now?: (() => Date) | undefined;
   /** Ends the command early; its reason is an `Interruption`. */
   readonly signal?: AbortSignal | undefined;
 }

@@ -1,3 +1,4 @@
+import { abortable } from '../abortable.js';
 import type { VdpaHostOptions } from '../index.js';
 import type { CommandContext, HostReader } from './command.js';
 import { documentText } from './documents/document.js';
@@ -53,6 +54,7 @@ async function runCommand(
     hostOptions,
     terminal: terminalOf(io, noColour === true),
     signal: io.signal,
+    now: io.now ?? (() => new Date()),
     host() {
       opened ??= services.openHost(hostOptions);
       return opened;
@@ -60,6 +62,11 @@ async function runCommand(
     print({ document, lines }) {
       // One write: a reader sees all of the result or, when something fails before it, nothing.
       io.stdout.write(json ? documentText(document(), io.isTty) : `${lines().join('\n')}\n`);
+    },
+    async printNext({ document, lines }) {
+      io.signal?.throwIfAborted();
+      const text = json ? documentText(document(), false) : `${lines().join('\n')}\n`;
+      await abortable(new Promise<void>((taken) => io.stdout.write(text, taken)), io.signal);
     },
   };
   try {

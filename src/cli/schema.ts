@@ -1,189 +1,24 @@
 import { z } from 'zod';
-import type { UnusableReason } from '../index.js';
 import { type DocumentKind, schemaVersion } from './documents/document.js';
-import { reasonTexts } from './view/device-state.js';
+import {
+  count,
+  device,
+  deviceConfig,
+  deviceShape,
+  error,
+  managementDevice,
+  otherFunction,
+  overrideShape,
+  pci,
+  pf,
+  physicalFunction,
+  strings,
+  vf,
+  virtualFunction,
+} from './schema-shapes.js';
 
 // The contract of `--json`. No run of the command loads this file: it is for those who check
 // documents, and the source of docs/schema/*.json.
-//
-// Lists that a kernel or a later version may extend (classes, drivers, codes) are strings.
-
-const address = z
-  .string()
-  .regex(/^[0-9a-f]{4,8}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]$/)
-  .meta({ description: 'PCI address, lower case, with its domain' });
-const hexMask = z
-  .string()
-  .regex(/^0x[0-9a-f]{1,16}$/)
-  .meta({ description: '64-bit mask in hexadecimal' });
-const count = z.int().min(0);
-const hexId = z.string().regex(/^[0-9a-f]+$/);
-const strings = z.array(z.string());
-const reasons = Object.keys(reasonTexts) as [UnusableReason, ...UnusableReason[]];
-
-const charDevice = z.strictObject({
-  path: z.string().startsWith('/dev/').meta({ description: 'recycled: names no device for long' }),
-  major: count,
-  minor: count,
-  nodeExists: z.boolean(),
-});
-
-const parent = z.strictObject({
-  kind: z.enum(['vf', 'pf', 'pci', 'sf', 'simulator', 'vduse', 'other']),
-  path: z.string().meta({ description: 'below /sys/devices; empty for software' }),
-  pciAddress: address.nullable(),
-  pfAddress: address.nullable(),
-  vfIndex: count.nullable(),
-  sfNumber: count.nullable(),
-  numaNode: count.nullable(),
-});
-
-const deviceShape = {
-  id: z.string().meta({ description: "the parent's handle: survives re-creation of the device" }),
-  name: z.string(),
-  class: z.string().nullable().meta({ description: 'net, block or virtio-N' }),
-  vendorId: hexId.nullable(),
-  maxVqs: count.nullable(),
-  maxVqSize: count.nullable(),
-  minVqSize: count.nullable(),
-  managementDevice: z.string().nullable(),
-  parent,
-  driver: z.string().nullable(),
-  charDevice: charDevice.nullable(),
-  usable: z.boolean().meta({ description: 'exactly when reasons is empty' }),
-  reasons: z.array(z.enum(reasons)),
-};
-const device = z.strictObject(deviceShape).meta({ id: 'Device' });
-
-const netdev = z.strictObject({
-  name: z.string(),
-  ifindex: count,
-  mac: z.string().nullable(),
-  physSwitchId: z.string().nullable(),
-  physPortName: z.string().nullable(),
-});
-
-const functionShape = {
-  address,
-  vendorId: hexId,
-  deviceId: hexId,
-  subsystemVendorId: hexId,
-  subsystemDeviceId: hexId,
-  pciClass: hexId,
-  revision: count.nullable(),
-  driver: z.string().nullable(),
-  numaNode: count.nullable(),
-  iommuGroup: count.nullable(),
-  netdevs: z.array(netdev),
-  devices: z.array(device),
-};
-
-const virtualFunction = z
-  .strictObject({
-    type: z.literal('vf'),
-    ...functionShape,
-    pfAddress: address,
-    vfIndex: count.nullable(),
-    representor: netdev.nullable(),
-  })
-  .meta({ id: 'VirtualFunction' });
-
-const scalableFunctions = z.array(
-  z.strictObject({ sfNumber: count.nullable(), devices: z.array(device) }),
-);
-
-const physicalFunction = z
-  .strictObject({
-    type: z.literal('pf'),
-    ...functionShape,
-    totalVfs: count,
-    numVfs: count,
-    vfs: z.array(virtualFunction),
-    scalableFunctions,
-  })
-  .meta({ id: 'PhysicalFunction' });
-
-const otherFunction = z
-  .strictObject({ type: z.literal('other'), ...functionShape, scalableFunctions })
-  .meta({ id: 'OtherFunction' });
-
-const managementDevice = z
-  .strictObject({
-    handle: z.string(),
-    bus: z.string().nullable(),
-    name: z.string(),
-    pciAddress: z.string().nullable(),
-    sfNumber: count.nullable(),
-    classes: strings,
-    maxVqs: count.nullable(),
-    features: hexMask.nullable(),
-    featureNames: strings,
-  })
-  .meta({ id: 'ManagementDevice' });
-
-const error = z
-  .strictObject({
-    code: z.string().meta({ description: 'a code of docs/errors.md, USAGE or UNEXPECTED' }),
-    message: z.string(),
-    errno: z.string().optional(),
-    extack: z.string().optional().meta({ description: "the kernel's own words" }),
-    attributeOffset: count
-      .optional()
-      .meta({ description: 'where in the request the attribute stands that was refused' }),
-    step: z.string().optional(),
-    retry: z.enum(['never', 'later', 'after-fix']),
-    outcome: z.enum(['unchanged', 'undone', 'partial', 'unknown']),
-    leftovers: strings.optional(),
-  })
-  .meta({ id: 'Error' });
-
-/** What `show` asks of each function by itself. */
-const overrideShape = {
-  driverOverride: z.string().nullable(),
-  driverOverrideError: error.nullable(),
-};
-
-const netConfig = z.strictObject({
-  mac: z.string().nullable(),
-  mtu: count.nullable(),
-  maxVqPairs: count.nullable().meta({ description: 'null without multiqueue, which means one' }),
-  link: z.enum(['up', 'down']).nullable(),
-  announce: z.boolean().nullable(),
-});
-
-const blockConfig = z.strictObject({
-  capacitySectors: z
-    .string()
-    .regex(/^\d+$/)
-    .nullable()
-    .meta({ description: 'sectors of 512 bytes, decimal; a string because it has 64 bits' }),
-  blockSize: count.nullable(),
-  sizeMax: count.nullable(),
-  segMax: count.nullable(),
-  numQueues: count.nullable(),
-  physicalBlockExp: count.nullable(),
-  alignmentOffset: count.nullable(),
-  minIoSize: count.nullable(),
-  optIoSize: count.nullable(),
-  maxDiscardSectors: count.nullable(),
-  maxDiscardSeg: count.nullable(),
-  discardSectorAlignment: count.nullable(),
-  maxWriteZeroesSectors: count.nullable(),
-  maxWriteZeroesSeg: count.nullable(),
-  readOnly: z.boolean().nullable(),
-  flush: z.boolean().nullable(),
-});
-
-const deviceConfig = z.strictObject({
-  name: z.string(),
-  class: z.string(),
-  features: hexMask.nullable(),
-  featureNames: strings,
-  negotiatedFeatures: hexMask.nullable(),
-  negotiatedFeatureNames: strings,
-  net: netConfig.nullable(),
-  block: blockConfig.nullable(),
-});
 
 const head = <Kind extends DocumentKind>(kind: Kind) => ({
   schemaVersion: z.literal(schemaVersion),
@@ -192,6 +27,33 @@ const head = <Kind extends DocumentKind>(kind: Kind) => ({
 const consistent = z
   .boolean()
   .meta({ description: 'false when the host kept changing while it was read' });
+const abi = z
+  .strictObject({ maxAttribute: count, commands: z.array(count) })
+  .nullable()
+  .meta({ description: 'null without the vdpa netlink family' });
+const time = z.iso.datetime().meta({ description: 'when it was printed, UTC' });
+
+const changes = strings.meta({ description: 'keys whose values differ' });
+const event = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.enum(['added', 'removed', 'ready', 'unready']), device }),
+  z.strictObject({ type: z.literal('changed'), device, before: device, changes }),
+  z.strictObject({ type: z.enum(['pfAdded', 'pfRemoved']), pf }),
+  z.strictObject({ type: z.literal('pfChanged'), pf, before: pf, changes }),
+  z.strictObject({ type: z.enum(['vfAdded', 'vfRemoved']), vf }),
+  z.strictObject({ type: z.literal('vfChanged'), vf, before: vf, changes }),
+  z.strictObject({
+    type: z.literal('otherFunction'),
+    function: pci.nullable(),
+    before: pci.nullable(),
+  }),
+  z.strictObject({
+    type: z.literal('managementDevice'),
+    managementDevice: managementDevice.nullable(),
+    before: managementDevice.nullable(),
+  }),
+  z.strictObject({ type: z.literal('resync'), reason: z.enum(['events-lost', 'consumer-slow']) }),
+  z.strictObject({ type: z.literal('stale'), error }),
+]);
 
 /** One schema per kind of document. */
 export const documentSchemas = {
@@ -199,10 +61,7 @@ export const documentSchemas = {
   tree: z.strictObject({
     ...head('tree'),
     consistent,
-    abi: z
-      .strictObject({ maxAttribute: count, commands: z.array(count) })
-      .nullable()
-      .meta({ description: 'null without the vdpa netlink family' }),
+    abi,
     summary: z.strictObject({ devices: count, usable: count, unusable: count }),
     numaNodes: z.array(
       z.strictObject({
@@ -263,6 +122,18 @@ export const documentSchemas = {
     unanswered: strings.meta({ description: 'asked, and got no answer: not in the capture' }),
     withheld: strings.meta({ description: 'read, and not on the list of what a capture may hold' }),
   }),
+  inventory: z.strictObject({
+    ...head('inventory'),
+    time,
+    consistent,
+    abi,
+    pfs: z.array(pf),
+    vfs: z.array(vf),
+    others: z.array(pci),
+    managementDevices: z.array(managementDevice),
+    devices: z.array(device),
+  }),
+  event: z.strictObject({ ...head('event'), time, event }),
   error: z.strictObject({ ...head('error'), error }),
 } satisfies Record<DocumentKind, z.ZodType>;
 

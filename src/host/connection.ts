@@ -1,3 +1,4 @@
+import { abortable } from '../abortable.js';
 import { VdpaError } from '../errors.js';
 import { type NativeHost, openNativeHost } from '../native.js';
 import type { SnapshotRow } from '../rows.js';
@@ -153,19 +154,5 @@ export class Connection {
       step,
       retry: 'later',
     });
-  }
-}
-
-async function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return await work;
-  let onAbort: (() => void) | undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    if (onAbort) signal.removeEventListener('abort', onAbort);
   }
 }

@@ -42,13 +42,17 @@ export class EventQueue implements AsyncIterableIterator<HostEvent, undefined, u
     if (failure === undefined) this.#consumer.resolve({ done: true, value: undefined });
     else this.#consumer.reject(failure.reason);
     this.#consumer = undefined;
+    // Whoever waited has been told.
+    this.#end = 'done';
   }
 
   async next(): Promise<IteratorResult<HostEvent, undefined>> {
     const event = this.#waiting[this.#next];
     if (event !== undefined) {
       this.#next++;
-      if (this.#next === this.#waiting.length) this.#drop();
+      // Seldom, so that it costs nothing; but a consumer that always has one waiting must not keep
+      // all that it ever took.
+      if (this.#next === this.#waiting.length || this.#next === maxWaiting) this.#forgetTaken();
       return { done: false, value: event };
     }
     if (this.#end === 'done') return { done: true, value: undefined };
@@ -73,6 +77,11 @@ export class EventQueue implements AsyncIterableIterator<HostEvent, undefined, u
 
   [Symbol.asyncIterator](): this {
     return this;
+  }
+
+  #forgetTaken(): void {
+    this.#waiting = this.#waiting.slice(this.#next);
+    this.#next = 0;
   }
 
   #drop(): void {

@@ -23,7 +23,9 @@ export class PendingChanges {
   #removed = new Set<string>();
   #everything = false;
   #lost = false;
-  #since = 0n;
+  /** Sequence numbers of the last events before the latest reading of everything, and before that. */
+  #since: bigint | null = null;
+  #sinceBefore = 0n;
 
   get any(): boolean {
     return this.#everything || this.#names.size > 0;
@@ -33,18 +35,26 @@ export class PendingChanges {
     return this.#everything;
   }
 
-  /** Events up to this one are older than what has been read. */
-  ignoreUpTo(seqnum: bigint): void {
-    if (seqnum > this.#since) this.#since = seqnum;
+  /** Everything has been read: events up to this one are older than what is known. */
+  readUpTo(seqnum: bigint): void {
+    this.#sinceBefore = this.#since ?? seqnum;
+    this.#since = seqnum;
   }
 
   addEvent({ action, subsystem, devpath, seqnum }: UeventRow): void {
-    if (seqnum <= this.#since) return;
+    const name = devpath.slice(devpath.lastIndexOf('/') + 1);
+    if (this.#since !== null && seqnum <= this.#since) {
+      // All that it led to has been read, but not that the device is another one than at the
+      // reading before, though it may look the same.
+      if (subsystem !== 'vdpa' || action !== 'remove' || seqnum <= this.#sinceBefore) return;
+      this.#addRemoved(name);
+      this.addDevice(name);
+      return;
+    }
     if (subsystem !== 'vdpa') {
       this.#everything = true;
       return;
     }
-    const name = devpath.slice(devpath.lastIndexOf('/') + 1);
     // A renamed device has two names, of which the event tells one.
     if (action === 'move') this.#everything = true;
     if (action === 'remove') this.#addRemoved(name);

@@ -9,28 +9,15 @@ import { EventQueue } from './event-queue.js';
 import type { HostEvent, HostEventOf, HostEventType } from './host-event.js';
 import { HostState } from './host-state.js';
 import type { Inventory } from './inventory.js';
+import type { CheckedWatchOptions } from './parse-options.js';
 import { type Batch, PendingChanges } from './pending-changes.js';
-
-export interface WatchOptions {
-  /** Ends the watch; loops over it throw the signal's reason. */
-  readonly signal?: AbortSignal | undefined;
-  /**
-   * Milliseconds after which everything is read anew although nothing happened: for what changes
-   * without an event, such as an interface's MAC address. 0: never. Default: a minute.
-   */
-  readonly rereadMs?: number | undefined;
-  /** Memory in which the kernel queues events, in bytes; default 16 MiB. */
-  readonly receiveBufferBytes?: number | undefined;
-}
 
 /** Listeners by the type of event: each gets the event itself. */
 export type WatchEvents = { [Type in HostEventType]: [HostEventOf<Type>] };
 
-const defaultRereadMs = 60_000;
-const defaultReceiveBufferBytes = 16 << 20;
 /** VFs come and go by the hundred: wait so long before everything is read for them. */
 const burstMs = 30;
-/** After an attempt that failed. */
+/** After an attempt that failed, whatever happens meanwhile: it fails for a reason that stays. */
 const retryMs = 1000;
 /** A reading while the host kept changing may show what two moments had: look again. */
 const unsettledMs = 250;
@@ -50,29 +37,48 @@ export class HostWatch extends EventEmitter<WatchEvents> implements AsyncDisposa
   readonly #closed = new AbortController();
   readonly #rereadMs: number;
   readonly #signal: AbortSignal | undefined;
+  readonly #onClose: (watch: HostWatch) => void;
   #state: HostState | undefined;
   #monitor: UeventMonitor | undefined;
   #nodes: FSWatcher | undefined;
   #running: Promise<void> | undefined;
+  /** After an attempt that failed. */
+  #resting = false;
   #failure: { readonly reason: unknown } | undefined;
   #closing: Promise<void> | undefined;
 
-  private constructor(connection: Connection, options: WatchOptions) {
+  private constructor(
+    connection: Connection,
+    { rereadMs, signal }: CheckedWatchOptions,
+    onClose: (watch: HostWatch) => void,
+  ) {
     super();
     this.#connection = connection;
-    this.#rereadMs = options.rereadMs ?? defaultRereadMs;
-    this.#signal = options.signal;
+    this.#rereadMs = rereadMs;
+    this.#signal = signal;
+    this.#onClose = onClose;
   }
 
   /**
-   * Subscribes, then reads the host, then follows.
+   * Subscribes, then reads the host, then follows. The watches that are open or being opened are in
+   * the set.
    *
    * @internal use `VdpaHost.watch`
    */
-  static async open(timeoutMs: number, options: WatchOptions): Promise<HostWatch> {
-    const watch = new HostWatch(new Connection('/', timeoutMs), options);
+  static async open(
+    timeoutMs: number,
+    options: CheckedWatchOptions,
+    watches: Set<HostWatch>,
+  ): Promise<HostWatch> {
+    options.signal?.throwIfAborted();
+    const connection = new Connection('/', timeoutMs);
+    const watch = new HostWatch(connection, options, (closed) => watches.delete(closed));
+    watches.add(watch);
     try {
-      await watch.#start(options.receiveBufferBytes ?? defaultReceiveBufferBytes);
+      await watch.#start(options.receiveBufferBytes);
+      // It may have been ended while it was being opened.
+      options.signal?.throwIfAborted();
+      connection.assertOpen();
     } catch (error) {
       await watch.close();
       throw error;
@@ -106,7 +112,6 @@ export class HostWatch extends EventEmitter<WatchEvents> implements AsyncDisposa
 
   async #start(receiveBufferBytes: number): Promise<void> {
     const signal = this.#signal;
-    signal?.throwIfAborted();
     signal?.addEventListener('abort', this.#onAbort, { once: true });
     this.#monitor = openUeventMonitor(receiveBufferBytes, (events, lost) => {
       for (const event of events) this.#pending.addEvent(event);
@@ -114,14 +119,12 @@ export class HostWatch extends EventEmitter<WatchEvents> implements AsyncDisposa
       this.#schedule();
     });
     // The kernel tells of the device, nobody of its node: another program may make or remove it.
-    this.#nodes = watchFolder('/dev', { persistent: false }, (_, name) => {
-      if (!/^vhost-vdpa-\d+$/.test(name ?? '')) return;
-      const device = this.#state?.nameOfNode(`/dev/${name}`) ?? null;
+    this.#nodes = watchNodes((path) => {
+      const device = this.#state?.nameOfNode(path) ?? null;
       if (device === null) return;
       this.#pending.addDevice(device);
       this.#schedule();
     });
-    this.#nodes.on('error', () => this.#nodes?.close());
     const snapshot = await this.#read(signal);
     this.#state = await inTurns(HostState.of(snapshot));
     if (this.#rereadMs > 0) this.#every(this.#rereadMs);
@@ -143,6 +146,7 @@ export class HostWatch extends EventEmitter<WatchEvents> implements AsyncDisposa
     this.#queues.clear();
     await this.#running;
     await this.#connection.close();
+    this.#onClose(this);
   }
 
   /** Everything, and from when on events are news. */
@@ -150,17 +154,15 @@ export class HostWatch extends EventEmitter<WatchEvents> implements AsyncDisposa
     const snapshot = await this.#connection.call('watch', (native, ms) => native.snapshot(ms), {
       signal,
     });
-    this.#pending.ignoreUpTo(snapshot.ueventSeqnum);
+    this.#pending.readUpTo(snapshot.ueventSeqnum);
     if (!snapshot.consistent) this.#later(unsettledMs);
     return snapshot;
   }
 
   /** One reading at a time; what comes meanwhile is the next one's. */
   #schedule(): void {
-    if (this.#state === undefined || this.#closing !== undefined || this.#running !== undefined) {
-      return;
-    }
-    if (!this.#pending.any) return;
+    if (this.#state === undefined || this.#closing !== undefined) return;
+    if (this.#running !== undefined || this.#resting || !this.#pending.any) return;
     this.#running = this.#run().finally(() => {
       this.#running = undefined;
       this.#schedule();
@@ -177,12 +179,14 @@ export class HostWatch extends EventEmitter<WatchEvents> implements AsyncDisposa
     } catch (error) {
       if (this.#closing !== undefined) return;
       if (!(error instanceof VdpaError)) throw error;
-      this.#tell({ type: 'stale', error });
-      const { names, removed, lost } = batch;
+      // At once: what it says went away must not be forgotten, nor told after it was told already.
+      this.#pending.putBack({ ...batch, everything: true });
+      this.#resting = true;
       this.#timer(retryMs, () => {
-        this.#pending.putBack({ names, removed, everything: true, lost });
+        this.#resting = false;
         this.#schedule();
       });
+      this.#tell({ type: 'stale', error });
       return;
     }
     if (batch.lost) this.#tell({ type: 'resync', reason: 'events-lost' });
@@ -202,6 +206,8 @@ export class HostWatch extends EventEmitter<WatchEvents> implements AsyncDisposa
   }
 
   #tell(event: HostEvent): void {
+    // A listener may have closed in the middle of what one reading brought.
+    if (this.#closing !== undefined) return;
     for (const queue of this.#queues) queue.push(event);
     try {
       this.emit(event.type, ...([event] as never));
@@ -241,5 +247,28 @@ export class HostWatch extends EventEmitter<WatchEvents> implements AsyncDisposa
       work();
     }, milliseconds).unref();
     this.#timers.add(timer);
+  }
+}
+
+/**
+ * Calls with the path of each vhost-vdpa node that is made or removed.
+ *
+ * @throws {VdpaError} `RESOURCE_EXHAUSTED`
+ */
+function watchNodes(listener: (path: string) => void): FSWatcher {
+  try {
+    const watcher = watchFolder('/dev', { persistent: false }, (kind, name) => {
+      // "change" is somebody who writes to it, as a hypervisor does all the time.
+      if (kind === 'rename' && /^vhost-vdpa-\d+$/.test(name ?? '')) listener(`/dev/${name}`);
+    });
+    watcher.on('error', () => watcher.close());
+    return watcher;
+  } catch (cause) {
+    if (!(cause instanceof Error)) throw cause;
+    throw new VdpaError(
+      'RESOURCE_EXHAUSTED',
+      `/dev can not be watched: ${cause.message}: raise fs.inotify.max_user_instances`,
+      { errno: 'code' in cause ? String(cause.code) : undefined, step: 'inotify /dev', cause },
+    );
   }
 }

@@ -1,7 +1,9 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import ts from 'typescript';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { documentSchemas } from '../../src/cli/schema.js';
 import * as lab from '../support/lab-host.js';
 
 lab.eachOnBareHost();
@@ -32,6 +34,91 @@ describe('the command', () => {
       stdout: '',
       stderr: expect.stringContaining('vdpa0'),
     });
+  });
+});
+
+describe('the command that follows', () => {
+  /** `vdpa-host watch`, and the lines it has printed. */
+  function watching(...args: readonly string[]) {
+    const child = spawn(process.execPath, ['dist/cli/main.js', 'watch', ...args]);
+    const output = { stdout: '', stderr: '' };
+    child.stdout.on('data', (text) => {
+      output.stdout += text;
+    });
+    child.stderr.on('data', (text) => {
+      output.stderr += text;
+    });
+    return {
+      child,
+      output,
+      lines: () => output.stdout.split('\n').slice(0, -1),
+      async end(signal: NodeJS.Signals) {
+        child.kill(signal);
+        const [code] = await once(child, 'close');
+        return { code, stderr: output.stderr };
+      },
+    };
+  }
+
+  test('prints a line for each event as it comes, until it is interrupted', async () => {
+    lab.enableVfs(lab.pfA, 1);
+    const { lines, end } = watching();
+    await lab.until(() => lines().length === 1);
+    expect(lines()[0]).toMatch(/^\d\d:\d\d:\d\d {2}inventory +2 PFs, 1 VF; 0 devices/);
+    lab.addDevice('vdpa0', `pci/${lab.vfOf(lab.pfA, 0)}`);
+    await lab.until(() => lines().length === 2);
+    expect(lines()[1]).toMatch(/added +vdpa0 +! not bound to a driver$/);
+    lab.bind('vdpa0', 'vhost_vdpa');
+    await lab.until(() => lines().length === 4);
+    lab.deleteDevice('vdpa0');
+    await lab.until(() => lines().length === 6);
+    expect(lines().map((line) => line.split(/ +/)[1])).toEqual([
+      'inventory',
+      'added',
+      'changed',
+      'ready',
+      'unready',
+      'removed',
+    ]);
+    expect(await end('SIGINT')).toEqual({ code: 0, stderr: '' });
+  });
+
+  test('prints documents with --json, and ends by SIGTERM as well', async () => {
+    lab.enableVfs(lab.pfA, 1);
+    const { lines, end } = watching('--json');
+    await lab.until(() => lines().length === 1);
+    lab.addDevice('vdpa0', `pci/${lab.vfOf(lab.pfA, 0)}`);
+    lab.enableVfs(lab.pfB, 1);
+    const documents = () => lines().map((line) => JSON.parse(line));
+    const told = () =>
+      documents().flatMap(({ event }) => (event === undefined ? [] : [event.type]));
+    await lab.until(() => told().includes('vfAdded') && told().includes('managementDevice'));
+    for (const document of documents()) {
+      const kind: unknown = document.kind;
+      if (kind !== 'inventory' && kind !== 'event') throw new Error(`a document of kind ${kind}`);
+      expect(documentSchemas[kind].parse(document)).toEqual(document);
+    }
+    expect(documents()[0]).toMatchObject({ kind: 'inventory', devices: [], vfs: [{}] });
+    expect(documents()[1]).toMatchObject({ event: { type: 'added', device: { name: 'vdpa0' } } });
+    expect(await end('SIGTERM')).toEqual({ code: 0, stderr: '' });
+  });
+
+  test('ends quietly at the first event that nobody reads', async () => {
+    lab.enableVfs(lab.pfA, 1);
+    const { child, lines, output } = watching();
+    await lab.until(() => lines().length === 1);
+    child.stdout.destroy();
+    lab.addDevice('vdpa0', `pci/${lab.vfOf(lab.pfA, 0)}`);
+    const [code, signal] = await once(child, 'close');
+    expect({ code, signal, stderr: output.stderr }).toEqual({ code: 0, signal: null, stderr: '' });
+  });
+
+  test('refuses a captured tree', async () => {
+    const { child, output } = watching('--root', '/usr');
+    const [code] = await once(child, 'close');
+    expect(code).toBe(1);
+    expect(output.stdout).toBe('');
+    expect(output.stderr).toMatch(/^vdpa-host: .*captured.* \[NOT_SUPPORTED\]\n$/);
   });
 });
 
@@ -76,6 +163,18 @@ describe('the examples of', () => {
     } finally {
       rmSync('host.tar.gz', { force: true });
     }
+  });
+
+  test('docs/watching.md run', () => {
+    expect(examples('docs/watching.md')).toMatchObject([
+      {
+        status: 0,
+        stderr: '',
+        stdout: expect.stringMatching(
+          /^2 devices\nunready vdpa0\nremoved vdpa0\nadded vdpa0\nnull\n$/,
+        ),
+      },
+    ]);
   });
 
   test('docs/errors.md run', () => {

@@ -140,7 +140,7 @@ test('tells of a PF that is pulled with all that stands on it, and of its return
 });
 
 test('says that it must be taken anew after the kernel dropped events', async () => {
-  enableVfs(pfA, 8);
+  enableVfs(pfA, 9);
   await using scene = await watched({ receiveBufferBytes: 2304 });
   for (let i = 0; i < 8; i++) {
     addDevice(`vdpa${i}`, `pci/${vfOf(pfA, i)}`);
@@ -149,6 +149,9 @@ test('says that it must be taken anew after the kernel dropped events', async ()
   await until(() => scene.events.some((event) => event.type === 'resync'));
   await settled(scene.host, scene.watch);
   expect(scene.watch.inventory.devices).toHaveLength(8);
+  // And it still listens. An unbound device has no node that could tell of it.
+  addDevice('vdpa8', `pci/${vfOf(pfA, 8)}`);
+  await until(() => scene.kinds().includes('added vdpa8'));
 });
 
 test('of a node that somebody removes or brings back', async () => {

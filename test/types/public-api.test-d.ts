@@ -9,6 +9,10 @@ import {
   type ErrorCode,
   type errorCodes,
   type Finding,
+  type HostEvent,
+  type HostEventOf,
+  type HostEventType,
+  type HostWatch,
   type Inventory,
   isPciAddress,
   type ManagementDevice,
@@ -17,6 +21,7 @@ import {
   type PhysicalFunction,
   parseDeviceId,
   type ResolvedCharDevice,
+  type ResyncReason,
   type SoftwareParentKind,
   type UnusableReason,
   type VdpaDevice,
@@ -27,6 +32,8 @@ import {
   type VendorCounter,
   type VendorStats,
   type VirtualFunction,
+  type WatchEvents,
+  type WatchOptions,
 } from '../../src/index.js';
 
 describe('identifiers', () => {
@@ -107,6 +114,44 @@ describe('a host', () => {
 
   test('resolves the ids of its own inventory', () => {
     expectTypeOf<VdpaDevice['id']>().toExtend<Parameters<VdpaHost['resolve']>[0]>();
+  });
+});
+
+describe('a watch', () => {
+  test('is opened with options that may be left out, and no others', () => {
+    expectTypeOf<VdpaHost['watch']>().parameter(0).toEqualTypeOf<WatchOptions | undefined>();
+    expectTypeOf<VdpaHost['watch']>().returns.resolves.toEqualTypeOf<HostWatch>();
+    assertType<WatchOptions>({});
+    assertType<WatchOptions>({ signal: undefined, rereadMs: 0, receiveBufferBytes: undefined });
+    // @ts-expect-error the option is called rereadMs
+    assertType<WatchOptions>({ intervalMs: 100 });
+  });
+
+  test('has an inventory, ends, and is disposed of asynchronously', () => {
+    expectTypeOf<HostWatch['inventory']>().toEqualTypeOf<Inventory>();
+    expectTypeOf<HostWatch['close']>().toEqualTypeOf<() => Promise<void>>();
+    expectTypeOf<HostWatch>().toExtend<AsyncDisposable>();
+    expectTypeOf<HostWatch>().toExtend<AsyncIterable<HostEvent>>();
+  });
+
+  test('tells events that their type makes precise, to loops and to listeners', () => {
+    const tell = (event: HostEvent): void => {
+      if (event.type === 'changed') {
+        expectTypeOf(event.before).toEqualTypeOf<VdpaDevice>();
+        expectTypeOf(event.changes).toEqualTypeOf<readonly (keyof VdpaDevice)[]>();
+      }
+      if (event.type === 'pfChanged') expectTypeOf(event.pf).toEqualTypeOf<PhysicalFunction>();
+      if (event.type === 'resync') expectTypeOf(event.reason).toEqualTypeOf<ResyncReason>();
+      if (event.type === 'stale') expectTypeOf(event.error).toEqualTypeOf<VdpaError>();
+      // @ts-expect-error not every event is about a device
+      assertType(event.device);
+    };
+    const listen = (watch: HostWatch): void => {
+      watch.on('ready', (event) => expectTypeOf(event).toEqualTypeOf<HostEventOf<'ready'>>());
+    };
+    assertType([tell, listen]);
+    expectTypeOf<keyof WatchEvents>().toEqualTypeOf<HostEventType>();
+    expectTypeOf<WatchEvents['stale']>().toEqualTypeOf<[HostEventOf<'stale'>]>();
   });
 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { defaultHostOptions } from '../../src/host/host-options.js';
-import { parseHostOptions } from '../../src/host/parse-host-options.js';
+import { parseHostOptions } from '../../src/host/parse-options.js';
 import { VdpaHost } from '../../src/index.js';
 
 describe("a host's options", () => {

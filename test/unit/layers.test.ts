@@ -77,6 +77,7 @@ const atTheRoot: Readonly<Record<string, string>> = {
   'native.ts': 'native',
   'row-reader.ts': 'native',
   'rows.ts': 'native',
+  'abortable.ts': 'native',
   'turns.ts': 'native',
   'vdpa-host.ts': 'host',
   'index.ts': 'lifecycle',

@@ -1,7 +1,15 @@
 /** Raised when a document loses a key or a key changes its meaning; new keys alone do not. */
 export const schemaVersion = 1;
 
-export type DocumentKind = 'list' | 'tree' | 'show' | 'doctor' | 'capture' | 'error';
+export type DocumentKind =
+  | 'list'
+  | 'tree'
+  | 'show'
+  | 'doctor'
+  | 'inventory'
+  | 'event'
+  | 'capture'
+  | 'error';
 
 /** What every document begins with. */
 export interface Document<Kind extends DocumentKind = DocumentKind> {

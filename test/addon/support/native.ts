@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { type NativeHost, openNativeHost } from '../../../src/native.js';
+import { type NativeHost, openNativeHost, type UeventMonitor } from '../../../src/native.js';
 import { nativeError } from '../../../src/native-error.js';
 import { resolvedRow } from '../../../src/rows.js';
 import type { CapturedHost } from '../../support/captured-host.js';
@@ -14,6 +14,7 @@ export const addonPath = new URL(
 export interface RawAddon {
   setUp(...args: unknown[]): unknown;
   Host: (new (...args: unknown[]) => RawHost) & ((...args: unknown[]) => unknown);
+  UeventMonitor: (new (...args: unknown[]) => UeventMonitor) & ((...args: unknown[]) => unknown);
 }
 
 export type RawHost = Record<keyof NativeHost, (...args: unknown[]) => unknown>;

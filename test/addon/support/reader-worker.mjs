@@ -38,6 +38,14 @@ const modes = {
       void host.close();
     }
   },
+  /** Follows the host, and never ends. */
+  async watch() {
+    const host = await VdpaHost.open();
+    const watches = await Promise.all([host.watch({ rereadMs: 1 }), host.watch({ rereadMs: 1 })]);
+    setInterval(() => {}, 60_000);
+    parentPort?.postMessage('watching');
+    for await (const _ of watches[0]);
+  },
   /** Holds a call that does not come back. */
   async stick() {
     const host = await VdpaHost.open({ root, timeoutMs: rounds });

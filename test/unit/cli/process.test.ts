@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -72,6 +73,33 @@ beforeAll(() => {
       signal.addEventListener('abort', () => { clearInterval(timer); reject(signal.reason); });
     });
     await runInProcess({ openHost: async () => ({ ...host, inventory: follows }) });`,
+  );
+  script(
+    'watching.mjs',
+    `const watch = async ({ signal }) => ({
+      inventory: inventory(1),
+      close: async () => { process.stderr.write('closed\\n'); },
+      async *[Symbol.asyncIterator]() {
+        for (;;) {
+          if (signal.aborted) throw signal.reason;
+          yield { type: 'resync', reason: 'events-lost' };
+        }
+      },
+    });
+    await runInProcess({ openHost: async () => ({ ...host, watch }) });`,
+  );
+  // Nothing happens, and nothing else holds the process.
+  script(
+    'idle.mjs',
+    `const watch = async ({ signal }) => ({
+      inventory: inventory(1),
+      close: async () => { process.stderr.write('closed\\n'); },
+      [Symbol.asyncIterator]: () => ({
+        next: () => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+        [Symbol.asyncIterator]() { return this; },
+      }),
+    });
+    await runInProcess({ openHost: async () => ({ ...host, watch }) });`,
   );
 }, 60_000);
 
@@ -159,4 +187,49 @@ describe('the process', { timeout: 60_000 }, () => {
       expect(await ended(child)).toEqual({ code, signal: null, stdout: '', stderr: 'asked\n' });
     },
   );
+
+  it.each(['SIGINT', 'SIGTERM'] as const)(
+    'is held by watch while nothing happens, and ends well by %s',
+    async (signal) => {
+      const child = start(['idle.mjs', 'watch']);
+      child.stdout?.once('data', () => child.kill(signal));
+      expect(await ended(child)).toMatchObject({ code: 0, signal: null, stderr: 'closed\n' });
+    },
+  );
+
+  it('ends watch quietly when nobody reads on', async () => {
+    const child = start(['watching.mjs', 'watch']);
+    child.stdout?.once('data', () => child.stdout?.destroy());
+    const errors: string[] = [];
+    child.stderr?.setEncoding('utf8').on('data', (text) => errors.push(text));
+    const [code, signal] = await once(child, 'close');
+    expect({ code, signal, errors: errors.join('') }).toEqual({
+      code: 0,
+      signal: null,
+      errors: 'closed\n',
+    });
+  });
+
+  it('lets a reader who stopped hold watch up, not its memory', async () => {
+    const child = start(['watching.mjs', 'watch']);
+    const closed = once(child, 'close');
+    // What it may write ahead: the pipe, and the stream on our side.
+    await once(child.stdout ?? child, 'readable');
+    const written = () =>
+      /^wchar: (\d+)$/m.exec(readFileSync(`/proc/${child.pid}/io`, 'utf8'))?.[1];
+    const resident = () =>
+      Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]);
+    let before = written();
+    for (let same = 0; same < 10; ) {
+      await sleep(50);
+      same = written() === before ? same + 1 : 0;
+      before = written();
+    }
+    const full = resident();
+    await sleep(300);
+    expect(resident() - full).toBeLessThan(16 << 10);
+    child.kill('SIGKILL');
+    child.stdout?.resume();
+    await closed;
+  });
 });

@@ -3,8 +3,17 @@ import { describe, expect, it } from 'vitest';
 import type { DocumentKind } from '../../../src/cli/documents/document.js';
 import { documentSchemas, jsonSchemaText } from '../../../src/cli/schema.js';
 import { VdpaError } from '../../../src/errors.js';
+import type { HostEvent } from '../../../src/index.js';
 import { blockConfig, fakeHost, refusesConfig, refusesOverride } from './support/fake-host.js';
-import { inventory, pciFunction, pf, simulator, vf } from './support/inventory.js';
+import {
+  inventory,
+  managementDevice,
+  pciFunction,
+  pf,
+  simulator,
+  vf,
+  vfDevice,
+} from './support/inventory.js';
 import { runCli } from './support/run-cli.js';
 
 const kinds = Object.keys(documentSchemas) as DocumentKind[];
@@ -40,6 +49,54 @@ async function documentOf(argv: readonly string[], host = fakeHost()): Promise<u
   expect(text.trimEnd()).not.toContain('\n');
   return JSON.parse(text);
 }
+
+describe('the documents of watch fit', () => {
+  const owner = pf('0000:65:00.0');
+  const place = vf(owner, 1);
+  const other = pciFunction('0000:07:00.0');
+  const manager = managementDevice('pci/0000:65:00.3');
+  const device = vfDevice('vdpa0', place);
+  const error = new VdpaError('KERNEL_TIMEOUT', 'no answer', { step: 'watch', retry: 'later' });
+  const events: readonly HostEvent[] = [
+    { type: 'added', device },
+    { type: 'removed', device },
+    { type: 'changed', device, before: device, changes: ['driver'] },
+    { type: 'ready', device },
+    { type: 'unready', device },
+    { type: 'pfAdded', pf: owner },
+    { type: 'pfRemoved', pf: owner },
+    { type: 'pfChanged', pf: owner, before: owner, changes: ['numVfs'] },
+    { type: 'vfAdded', vf: place },
+    { type: 'vfRemoved', vf: place },
+    { type: 'vfChanged', vf: place, before: place, changes: ['driver'] },
+    { type: 'otherFunction', function: other, before: null },
+    { type: 'otherFunction', function: null, before: other },
+    { type: 'managementDevice', managementDevice: manager, before: null },
+    { type: 'managementDevice', managementDevice: null, before: manager },
+    { type: 'resync', reason: 'events-lost' },
+    { type: 'resync', reason: 'consumer-slow' },
+    { type: 'stale', error },
+  ];
+
+  it('one a line: how the host stands, the events, and how it stands after a resync', async () => {
+    const host = fakeHost({ events: () => events });
+    const { stdout, code } = await runCli(['watch', '--json'], { host, isTty: true });
+    const documents = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    for (const document of documents) {
+      const kind = document.kind === 'inventory' ? 'inventory' : 'event';
+      expect(documentSchemas[kind].parse(document)).toEqual(document);
+      expect(document.time).toBe(new Date(2026, 0, 2, 12, 3, 4).toISOString());
+    }
+    expect(documents.map(({ kind, event }) => event?.type ?? kind)).toEqual([
+      'inventory',
+      ...events.flatMap(({ type }) => (type === 'resync' ? [type, 'inventory'] : [type])),
+    ]);
+    expect(code).toBe(0);
+  });
+});
 
 describe('real documents fit', () => {
   it.each([

@@ -1,6 +1,14 @@
 import type { HostReader } from '../../../../src/cli/command.js';
 import { VdpaError } from '../../../../src/errors.js';
-import type { Capture, DeviceConfig, Finding, Inventory, VdpaName } from '../../../../src/index.js';
+import type {
+  Capture,
+  DeviceConfig,
+  Finding,
+  HostEvent,
+  Inventory,
+  VdpaName,
+} from '../../../../src/index.js';
+import { pf, unbound, vf, vfDevice } from './inventory.js';
 import { sampleHost } from './sample-host.js';
 
 export interface FakeHost extends HostReader {
@@ -16,6 +24,8 @@ export function fakeHost(
     /** The driver that a function is reserved for. */
     override?: (address: string) => string | null;
     capture?: Partial<Capture>;
+    /** What a watch tells before it ends; what this throws ends it, too. */
+    events?: () => readonly HostEvent[];
   } = {},
 ): FakeHost {
   const {
@@ -24,6 +34,7 @@ export function fakeHost(
     config = netConfig,
     override = () => null,
     capture = {},
+    events = sampleEvents,
   } = parts;
   return {
     closed: false,
@@ -32,6 +43,14 @@ export function fakeHost(
     deviceConfig: async (name) => config(name),
     driverOverride: async (address) => override(address),
     capture: async (file) => ({ ...sampleCapture, file: `/root/${file}`, ...capture }),
+    watch: async () => ({
+      inventory,
+      close: async () => {},
+      async *[Symbol.asyncIterator]() {
+        yield* events();
+        return undefined;
+      },
+    }),
     async close() {
       this.closed = true;
     },
@@ -47,6 +66,19 @@ const sampleCapture: Omit<Capture, 'file'> = {
   unanswered: [],
   withheld: [],
 };
+/** A device that is made on a free VF, given to vhost_vdpa, and deleted. */
+function sampleEvents(): readonly HostEvent[] {
+  const place = vf(pf('0000:65:00.0'), 5);
+  const before = vfDevice('vdpa9', place, unbound);
+  const device = vfDevice('vdpa9', place);
+  return [
+    { type: 'added', device: before },
+    { type: 'changed', device, before, changes: ['driver', 'charDevice', 'usable', 'reasons'] },
+    { type: 'ready', device },
+    { type: 'unready', device },
+    { type: 'removed', device },
+  ];
+}
 
 export const sampleFindings: readonly Finding[] = [
   { code: 'kernel-version', severity: 'ok', message: 'Linux 6.12.9', cure: null },

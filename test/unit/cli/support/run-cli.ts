@@ -18,7 +18,9 @@ export async function runCli(
   {
     host = fakeHost(),
     ...io
-  }: { host?: HostReader } & Partial<Pick<CliIo, 'isTty' | 'env' | 'columns' | 'signal'>> = {},
+  }: { host?: HostReader } & Partial<
+    Pick<CliIo, 'isTty' | 'env' | 'columns' | 'signal' | 'now'>
+  > = {},
 ): Promise<CliRun> {
   const texts = { stdout: '', stderr: '' };
   let opened: VdpaHostOptions | undefined;
@@ -28,8 +30,14 @@ export async function runCli(
       isTty: false,
       env: { LANG: 'C.UTF-8' },
       columns: undefined,
+      now: () => new Date(2026, 0, 2, 12, 3, 4),
       ...io,
-      stdout: { write: (text) => (texts.stdout += text) },
+      stdout: {
+        write(text, taken) {
+          texts.stdout += text;
+          taken?.();
+        },
+      },
       stderr: { write: (text) => (texts.stderr += text) },
     },
     {

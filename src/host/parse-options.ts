@@ -1,0 +1,46 @@
+import { z } from 'zod';
+import { defaultHostOptions } from './host-options.js';
+import { defaultWatchOptions } from './watch-options.js';
+
+const dayMs = 86_400_000;
+
+const hostOptions = z.strictObject({
+  root: z.string().min(1).default(defaultHostOptions.root),
+  timeoutMs: z.number().int().min(1).max(600_000).default(defaultHostOptions.timeoutMs),
+});
+
+const watchOptions = z.strictObject({
+  signal: z.instanceof(AbortSignal).optional(),
+  rereadMs: z.number().int().min(0).max(dayMs).default(defaultWatchOptions.rereadMs),
+  receiveBufferBytes: z
+    .number()
+    .int()
+    .min(1)
+    .max(2 ** 30)
+    .default(defaultWatchOptions.receiveBufferBytes),
+});
+
+export type CheckedWatchOptions = z.output<typeof watchOptions>;
+
+/** @throws {TypeError} naming every option that is unknown or has the wrong form */
+export function parseHostOptions(options: unknown): z.output<typeof hostOptions> {
+  return parse('VdpaHost.open', hostOptions, options);
+}
+
+/** @throws {TypeError} as `parseHostOptions` */
+export function parseWatchOptions(options: unknown): CheckedWatchOptions {
+  return parse('VdpaHost.watch', watchOptions, options);
+}
+
+function parse<Schema extends z.ZodType>(
+  call: string,
+  schema: Schema,
+  options: unknown,
+): z.output<Schema> {
+  const parsed = schema.safeParse(options);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map((issue) =>
+    issue.path.length === 0 ? issue.message : `${issue.path.join('.')}: ${issue.message}`,
+  );
+  throw new TypeError(`${call}: ${problems.join('; ')}`, { cause: parsed.error });
+}
