@@ -116,6 +116,22 @@ Result<std::optional<CharDevice>> FindCharDevice(const HostRoot& root,
   return std::optional<CharDevice>();
 }
 
+Result<std::optional<BusDevice>> ReadBusDevice(const HostRoot& root, const std::string& vdpa_name) {
+  BusDevice device{.name = vdpa_name};
+  const Result<bool> read = ReadDevice(root, device);
+  if (!read) return std::unexpected(read.error());
+  if (!*read) return std::optional<BusDevice>();
+  auto found = FindCharDevice(root, vdpa_name);
+  if (!found) return std::unexpected(found.error());
+  device.char_device = std::move(*found);
+  if (device.char_device) {
+    const Result<NodeState> node = ReadNodeState(root, *device.char_device);
+    if (!node) return std::unexpected(node.error());
+    device.char_device->node = *node;
+  }
+  return device;
+}
+
 Result<std::optional<std::vector<BusDevice>>> ReadBusDevices(const HostRoot& root) {
   auto entries = root.List(kDevices);
   if (!entries && IsGone(entries.error())) return std::optional<std::vector<BusDevice>>();

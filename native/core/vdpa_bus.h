@@ -22,6 +22,9 @@ Result<bool> HasVdpaBus(const HostRoot& root);
 /// vhost_vdpa.
 Result<std::optional<std::vector<BusDevice>>> ReadBusDevices(const HostRoot& root);
 
+/// One device of the bus by its own links; unset when it is not there.
+Result<std::optional<BusDevice>> ReadBusDevice(const HostRoot& root, const std::string& vdpa_name);
+
 /// The char device below one vDPA device's own directory; unset when there is none. For single
 /// devices and for trees that lack sys/dev/char.
 Result<std::optional<CharDevice>> FindCharDevice(const HostRoot& root,
