@@ -1,5 +1,6 @@
 export { type ErrorCode, errorCodes, type Outcome, type Retry, VdpaError } from './errors.js';
-export type { CallOptions } from './host/connection.js';
+export type { BoundDevice } from './host/bind-driver.js';
+export type { CallOptions, ChangeOptions } from './host/connection.js';
 export type { BlockConfig, DeviceConfig, NetConfig } from './host/device-config.js';
 export {
   type DeviceId,
@@ -7,11 +8,13 @@ export {
   parseDeviceId,
   type VdpaName,
 } from './host/device-id.js';
+export type { EnableVfsOptions } from './host/enable-vfs.js';
 export { type DeviceClass, featureNames } from './host/features.js';
 export type { VdpaHostOptions } from './host/host-options.js';
 export type { Inventory, VdpaAbi } from './host/inventory.js';
 export type { ManagementDevice } from './host/management-device.js';
 export type { Netdev } from './host/netdev.js';
+export type { CreateRequest } from './host/parse-create-request.js';
 export { isPciAddress, type PciAddress } from './host/pci-address.js';
 export type { PciFunction, PhysicalFunction, VirtualFunction } from './host/pci-function.js';
 export type { Finding, FindingCode, Severity } from './host/preflight.js';
@@ -20,4 +23,4 @@ export type { UnusableReason } from './host/usability.js';
 export type { CharDevice, VdpaDevice } from './host/vdpa-device.js';
 export type { ParentKind, SoftwareParentKind, VdpaParent } from './host/vdpa-parent.js';
 export type { VendorCounter, VendorStats } from './host/vendor-stats.js';
-export { VdpaHost } from './vdpa-host.js';
+export { type ForceOptions, VdpaHost } from './vdpa-host.js';

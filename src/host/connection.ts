@@ -1,9 +1,24 @@
-import { VdpaError } from '../errors.js';
+import { type Outcome, VdpaError } from '../errors.js';
 import { type NativeHost, openNativeHost } from '../native.js';
 
 export interface CallOptions {
   /** Rejects the call with the signal's reason. What the kernel was already asked runs its course. */
   readonly signal?: AbortSignal | undefined;
+}
+
+/** Of the calls that change the host. */
+export interface ChangeOptions extends CallOptions {
+  /**
+   * How long the change may take, in milliseconds from 1 to 600,000; undoing a failed one may take
+   * as long again. Default: the host's.
+   */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** What a call is to the host. */
+interface NativeCallOptions extends ChangeOptions {
+  /** Whether it changes the host: when no answer comes, what it did is unknown. */
+  readonly changes?: boolean | undefined;
 }
 
 /** How long after the core's own deadline a call counts as stuck in the kernel. */
@@ -20,7 +35,7 @@ export class Connection {
   readonly native: NativeHost;
   /** False for a captured tree. */
   readonly live: boolean;
-  readonly #timeoutMs: number;
+  readonly timeoutMs: number;
   #tail: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
   #stuck = 0;
@@ -29,14 +44,14 @@ export class Connection {
   constructor(root: string, timeoutMs: number) {
     this.native = openNativeHost(root);
     this.live = root === '/';
-    this.#timeoutMs = timeoutMs;
+    this.timeoutMs = timeoutMs;
   }
 
   /** Runs one native call when those before it are done. `step` names it in errors. */
   async call<T>(
     step: string,
     start: (native: NativeHost, timeoutMs: number) => Promise<T>,
-    { signal }: CallOptions = {},
+    { signal, timeoutMs = this.timeoutMs, changes = false }: NativeCallOptions = {},
   ): Promise<T> {
     this.assertOpen();
     signal?.throwIfAborted();
@@ -49,7 +64,7 @@ export class Connection {
           `to ${this.#stuck} earlier requests either, so this one was not sent`,
         );
       }
-      return this.#watch(step, start(this.native, this.#timeoutMs));
+      return this.#watch(step, start(this.native, timeoutMs), timeoutMs, changes);
     });
     this.#tail = turn.catch(() => {});
     return await abortable(turn, signal);
@@ -76,7 +91,12 @@ export class Connection {
     await this.native.close();
   }
 
-  async #watch<T>(step: string, answer: Promise<T>): Promise<T> {
+  async #watch<T>(
+    step: string,
+    answer: Promise<T>,
+    timeoutMs: number,
+    changes: boolean,
+  ): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
     let settled = false;
     const noted = (): void => {
@@ -89,9 +109,9 @@ export class Connection {
         setImmediate(() => {
           if (settled) return;
           this.#abandon(answer);
-          reject(this.#timeout(step, `after ${this.#timeoutMs} ms`));
+          reject(this.#timeout(step, `after ${timeoutMs} ms`, changes ? 'unknown' : 'unchanged'));
         });
-      }, this.#timeoutMs + graceMs);
+      }, timeoutMs + graceMs);
     });
     try {
       return await Promise.race([answer, stuck]);
@@ -109,14 +129,14 @@ export class Connection {
     this.native.abandon();
   }
 
-  /** Nothing that goes through here changes the host, so nothing has been changed. */
-  #timeout(step: string, detail: string): VdpaError {
+  #timeout(step: string, detail: string, outcome: Outcome = 'unchanged'): VdpaError {
     const why = this.live
       ? 'the kernel or a driver is holding a lock (creating and deleting devices or VFs does)'
       : 'the captured tree is too large, or its file system does not answer';
     return new VdpaError('KERNEL_TIMEOUT', `${step}: no answer ${detail}: ${why}`, {
       step,
       retry: 'later',
+      outcome,
     });
   }
 }

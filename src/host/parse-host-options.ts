@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { defaultHostOptions } from './host-options.js';
+import { defaultHostOptions, mostTimeoutMs } from './host-options.js';
 
 const hostOptions = z.strictObject({
   root: z.string().min(1).default(defaultHostOptions.root),
-  timeoutMs: z.number().int().min(1).max(600_000).default(defaultHostOptions.timeoutMs),
+  timeoutMs: z.number().int().min(1).max(mostTimeoutMs).default(defaultHostOptions.timeoutMs),
 });
 
 /** @throws {TypeError} naming every option that is unknown or has the wrong form */

@@ -1,12 +1,17 @@
 import { assertType, describe, expectTypeOf, test } from 'vitest';
 import {
+  type BoundDevice,
   type CallOptions,
+  type ChangeOptions,
+  type CreateRequest,
   type DeviceConfig,
   type DeviceId,
   type DeviceIdParts,
+  type EnableVfsOptions,
   type ErrorCode,
   type errorCodes,
   type Finding,
+  type ForceOptions,
   type Inventory,
   isPciAddress,
   type ManagementDevice,
@@ -95,6 +100,31 @@ describe('a host', () => {
     expectTypeOf<CallOptions['signal']>().toEqualTypeOf<AbortSignal | undefined>();
   });
 
+  test('is changed with a time limit and a signal, by force only where that is an option', () => {
+    expectTypeOf<VdpaHost['createDevice']>().parameter(0).toEqualTypeOf<CreateRequest>();
+    expectTypeOf<VdpaHost['createDevice']>()
+      .parameter(1)
+      .toEqualTypeOf<ChangeOptions | undefined>();
+    expectTypeOf<VdpaHost['createDevice']>().returns.resolves.toEqualTypeOf<ResolvedCharDevice>();
+    expectTypeOf<VdpaHost['deleteDevice']>().parameter(1).toEqualTypeOf<ForceOptions | undefined>();
+    expectTypeOf<VdpaHost['deleteDevice']>().returns.resolves.toEqualTypeOf<void>();
+    expectTypeOf<VdpaHost['setMac']>().parameter(2).toEqualTypeOf<ChangeOptions | undefined>();
+    expectTypeOf<VdpaHost['bindDriver']>().parameter(1).toEqualTypeOf<string | null>();
+    expectTypeOf<VdpaHost['bindDriver']>().returns.resolves.toEqualTypeOf<BoundDevice>();
+    expectTypeOf<VdpaHost['enableVfs']>().returns.resolves.toEqualTypeOf<
+      readonly VirtualFunction[]
+    >();
+    expectTypeOf<VdpaHost['enableVfs']>()
+      .parameter(2)
+      .toEqualTypeOf<EnableVfsOptions | undefined>();
+    expectTypeOf<ChangeOptions>().not.toHaveProperty('force');
+    assertType<CreateRequest>({ managementDevice: 'pci/0000:65:00.2', features: 1n });
+    // @ts-expect-error a feature word is a bigint
+    assertType<CreateRequest>({ managementDevice: 'pci/0000:65:00.2', features: 1 });
+    // @ts-expect-error somebody must make it
+    assertType<CreateRequest>({ name: 'vdpa0' });
+  });
+
   test('resolves the ids of its own inventory', () => {
     expectTypeOf<VdpaDevice['id']>().toExtend<Parameters<VdpaHost['resolve']>[0]>();
   });
@@ -159,6 +189,7 @@ describe('an error', () => {
     expectTypeOf<VdpaError>().toExtend<Error>();
     expectTypeOf<VdpaError['code']>().toEqualTypeOf<ErrorCode>();
     expectTypeOf<ErrorCode>().toEqualTypeOf<(typeof errorCodes)[number]>();
+    expectTypeOf<'DEVICE_BUSY' | 'HOST_CAPTURED' | 'CHANGE_INTERRUPTED'>().toExtend<ErrorCode>();
     expectTypeOf<'CLOSED' | 'DEVICE_AMBIGUOUS' | 'RESOURCE_EXHAUSTED'>().toExtend<ErrorCode>();
     expectTypeOf<string>().not.toExtend<ErrorCode>();
     // @ts-expect-error no such code
