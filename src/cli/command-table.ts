@@ -5,5 +5,10 @@ export const commandTable: ReadonlyMap<string, () => Promise<Command>> = new Map
   ['list', async () => (await import('./commands/list.js')).command],
   ['tree', async () => (await import('./commands/tree.js')).command],
   ['show', async () => (await import('./commands/show.js')).command],
+  ['create', async () => (await import('./commands/create.js')).command],
+  ['delete', async () => (await import('./commands/delete.js')).command],
+  ['set-mac', async () => (await import('./commands/set-mac.js')).command],
+  ['bind', async () => (await import('./commands/bind.js')).command],
+  ['vfs', async () => (await import('./commands/vfs.js')).command],
   ['doctor', async () => (await import('./commands/doctor.js')).command],
 ]);

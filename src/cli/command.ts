@@ -22,6 +22,12 @@ export type HostReader = Pick<
   'inventory' | 'deviceConfig' | 'driverOverride' | 'preflight' | 'close'
 >;
 
+/** What changing commands need of a host besides. */
+export type HostChanger = Pick<
+  VdpaHost,
+  'createDevice' | 'deleteDevice' | 'setMac' | 'bindDriver' | 'enableVfs'
+>;
+
 /** What a command prints: one of the two, whichever was asked for. */
 interface CommandResult {
   readonly document: () => Document;
@@ -39,7 +45,7 @@ export interface CommandContext {
   readonly terminal: Terminal;
   readonly signal: AbortSignal | undefined;
   /** Opens the host at the first call; it is closed after the command. */
-  host(): Promise<HostReader>;
+  host(): Promise<HostReader & HostChanger>;
   /** Prints to stdout. */
   print(result: CommandResult): void;
 }

@@ -250,6 +250,25 @@ export const documentSchemas = {
       }),
     ),
   }),
+  create: z.strictObject({
+    ...head('create'),
+    id: z.string(),
+    name: z.string(),
+    charDevice,
+  }),
+  delete: z.strictObject({ ...head('delete'), name: z.string() }),
+  'set-mac': z.strictObject({ ...head('set-mac'), name: z.string(), mac: z.string() }),
+  bind: z.strictObject({
+    ...head('bind'),
+    name: z.string(),
+    driver: z.string().nullable(),
+    charDevice: charDevice.nullable().meta({ description: 'of vhost_vdpa only' }),
+  }),
+  vfs: z.strictObject({
+    ...head('vfs'),
+    pf: address,
+    vfs: z.array(address).meta({ description: 'those that it has now' }),
+  }),
   error: z.strictObject({ ...head('error'), error }),
 } satisfies Record<DocumentKind, z.ZodType>;
 

@@ -1,7 +1,17 @@
 /** Raised when a document loses a key or a key changes its meaning; new keys alone do not. */
 export const schemaVersion = 1;
 
-export type DocumentKind = 'list' | 'tree' | 'show' | 'doctor' | 'error';
+export type DocumentKind =
+  | 'list'
+  | 'tree'
+  | 'show'
+  | 'doctor'
+  | 'create'
+  | 'delete'
+  | 'set-mac'
+  | 'bind'
+  | 'vfs'
+  | 'error';
 
 /** What every document begins with. */
 export interface Document<Kind extends DocumentKind = DocumentKind> {

@@ -51,6 +51,13 @@ describe('real documents fit', () => {
     ['show', ['show', '0000:65:00.3']],
     ['show', ['show', 'vduse']],
     ['doctor', ['doctor']],
+    ['create', ['create', 'pci/0000:b3:00.2']],
+    ['delete', ['delete', 'vdpa2']],
+    ['set-mac', ['set-mac', 'vdpa2', '02:00:00:00:00:05']],
+    ['bind', ['bind', 'vdpa2', 'vhost_vdpa']],
+    ['bind', ['bind', 'vdpa2', 'none']],
+    ['vfs', ['vfs', '65:00.0', '4']],
+    ['error', ['delete', 'vdpa1']],
     ['error', ['show', 'nothing']],
     ['error', ['show']],
   ] as const)('%s: %j', async (kind, argv) => {

@@ -1,10 +1,18 @@
-import type { HostReader } from '../../../../src/cli/command.js';
+import type { HostChanger, HostReader } from '../../../../src/cli/command.js';
 import { VdpaError } from '../../../../src/errors.js';
-import type { DeviceConfig, Finding, Inventory, VdpaName } from '../../../../src/index.js';
+import type {
+  DeviceConfig,
+  DeviceId,
+  Finding,
+  Inventory,
+  VdpaName,
+} from '../../../../src/index.js';
 import { sampleHost } from './sample-host.js';
 
-export interface FakeHost extends HostReader {
+export interface FakeHost extends HostReader, HostChanger {
   closed: boolean;
+  /** The changes asked for, with their arguments. */
+  readonly changes: unknown[][];
 }
 
 /** A host that answers what the test says, and remembers whether it was closed. */
@@ -29,11 +37,54 @@ export function fakeHost(
     preflight: async () => findings,
     deviceConfig: async (name) => config(name),
     driverOverride: async (address) => override(address),
+    changes: [],
+    async createDevice(request, options) {
+      this.changes.push(['createDevice', request, options]);
+      const { managementDevice, name = managementDevice.replace(/^pci\//, '') } = request;
+      return {
+        id: managementDevice as DeviceId,
+        name: name as VdpaName,
+        charDevice: sampleNode,
+      };
+    },
+    async deleteDevice(name, options) {
+      this.changes.push(['deleteDevice', name, options]);
+      const { driver } = inventory.devices.find((device) => device.name === name) ?? {};
+      if (name === heldDevice) {
+        throw new VdpaError(
+          'DEVICE_BUSY',
+          `${name}: its char device is open, by qemu-system-x86 (pid 4711): detach it from its guest, or end that process`,
+          { errno: 'EBUSY', retry: 'later', step: 'open /dev/vhost-vdpa-1' },
+        );
+      }
+      if (driver === 'virtio_vdpa' && options?.force !== true) {
+        throw new VdpaError(
+          'DEVICE_IN_HOST_USE',
+          `${name}: the host itself uses it, by the driver virtio_vdpa: only force takes it away`,
+        );
+      }
+    },
+    async setMac(name, mac, options) {
+      this.changes.push(['setMac', name, mac, options]);
+    },
+    async bindDriver(name, driver, options) {
+      this.changes.push(['bindDriver', name, driver, options]);
+      const charDevice = driver === 'vhost_vdpa' ? sampleNode : null;
+      return { name: name as VdpaName, driver, charDevice };
+    },
+    async enableVfs(pf, count, options) {
+      this.changes.push(['enableVfs', pf, count, options]);
+      return inventory.vfs.filter(({ pfAddress }) => pfAddress === pf).slice(0, count);
+    },
     async close() {
       this.closed = true;
     },
   };
 }
+
+/** Of the sample host: a guest has it. */
+const heldDevice = 'vdpa1';
+const sampleNode = { path: '/dev/vhost-vdpa-6', major: 511, minor: 6, nodeExists: true };
 
 export const sampleFindings: readonly Finding[] = [
   { code: 'kernel-version', severity: 'ok', message: 'Linux 6.12.9', cure: null },
