@@ -18,6 +18,20 @@ export type { CreateRequest } from './host/parse-create-request.js';
 export { isPciAddress, type PciAddress } from './host/pci-address.js';
 export type { PciFunction, PhysicalFunction, VirtualFunction } from './host/pci-function.js';
 export type { Finding, FindingCode, Severity } from './host/preflight.js';
+export type { ProvisionOptions } from './host/provision.js';
+export type {
+  CountedMac,
+  DeclaredDevices,
+  DeclaredPf,
+  GivenMacs,
+  ProvisionDeclaration,
+} from './host/provision-declaration.js';
+export type {
+  ProvisionedNode,
+  ProvisionObstacle,
+  ProvisionReport,
+  ProvisionStep,
+} from './host/provision-report.js';
 export type { ResolvedCharDevice } from './host/resolver.js';
 export type { UnusableReason } from './host/usability.js';
 export type { CharDevice, VdpaDevice } from './host/vdpa-device.js';

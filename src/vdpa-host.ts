@@ -10,6 +10,9 @@ import type { CreateRequest } from './host/parse-create-request.js';
 import { isPciAddress, type PciAddress } from './host/pci-address.js';
 import type { VirtualFunction } from './host/pci-function.js';
 import type { Finding } from './host/preflight.js';
+import type { ProvisionOptions } from './host/provision.js';
+import type { ProvisionDeclaration } from './host/provision-declaration.js';
+import type { ProvisionReport } from './host/provision-report.js';
 import type { ResolvedCharDevice, Resolver } from './host/resolver.js';
 import type { VendorStats } from './host/vendor-stats.js';
 import type { NativeHost } from './native.js';
@@ -275,6 +278,30 @@ export class VdpaHost implements AsyncDisposable {
     return await this.#change(`VFs of ${pf}`, (changing) =>
       changing.enableVfs(this.#connection, pf, count, options),
     );
+  }
+
+  /**
+   * Makes the host as declared: VFs, one device on each that is mentioned, their drivers, and the
+   * owners of their nodes. Does only what is missing, so that it may be repeated, and finishes what
+   * an earlier call could not. A device in use is left as it is, with all of its VF; what the
+   * declaration does not mention is left alone. When a step fails, those that do not depend on it
+   * are done all the same. With `check` nothing is changed.
+   *
+   * `timeoutMs` holds for each step. An abort rejects after the step under way.
+   *
+   * @throws {TypeError} every key that does not exist or has the wrong form, with its place
+   * @throws {VdpaError} `PROVISION_INCOMPLETE` (`leftovers` has what is not as declared, and why),
+   *   `DECLARATION_UNFIT`, `HOST_CAPTURED`, `VDPA_MODULE_MISSING`, those of `inventory`
+   */
+  async provision(
+    declaration: ProvisionDeclaration,
+    options: ProvisionOptions = {},
+  ): Promise<ProvisionReport> {
+    return await this.#change('provision', async (changing) => {
+      const declared = changing.parseDeclaration(declaration);
+      const { timeoutMs } = new changing.Change(this.#connection, options);
+      return await changing.provision(this, declared, timeoutMs, options);
+    });
   }
 
   /**

@@ -10,5 +10,6 @@ export const commandTable: ReadonlyMap<string, () => Promise<Command>> = new Map
   ['set-mac', async () => (await import('./commands/set-mac.js')).command],
   ['bind', async () => (await import('./commands/bind.js')).command],
   ['vfs', async () => (await import('./commands/vfs.js')).command],
+  ['provision', async () => (await import('./commands/provision.js')).command],
   ['doctor', async () => (await import('./commands/doctor.js')).command],
 ]);

@@ -25,7 +25,7 @@ export type HostReader = Pick<
 /** What changing commands need of a host besides. */
 export type HostChanger = Pick<
   VdpaHost,
-  'createDevice' | 'deleteDevice' | 'setMac' | 'bindDriver' | 'enableVfs'
+  'createDevice' | 'deleteDevice' | 'setMac' | 'bindDriver' | 'enableVfs' | 'provision'
 >;
 
 /** What a command prints: one of the two, whichever was asked for. */

@@ -1,9 +1,10 @@
 import { z } from 'zod';
+import { declarationForm } from '../host/provision-declaration.js';
 import type { UnusableReason } from '../index.js';
 import { type DocumentKind, schemaVersion } from './documents/document.js';
 import { reasonTexts } from './view/device-state.js';
 
-// The contract of `--json`. No run of the command loads this file: it is for those who check
+// The contract of `--json`, and of the declarations that are read. No run of the command loads this file: it is for those who check
 // documents, and the source of docs/schema/*.json.
 //
 // Lists that a kernel or a later version may extend (classes, drivers, codes) are strings.
@@ -269,12 +270,43 @@ export const documentSchemas = {
     pf: address,
     vfs: z.array(address).meta({ description: 'those that it has now' }),
   }),
+  provision: z.strictObject({
+    ...head('provision'),
+    check: z.boolean().meta({ description: 'nothing was changed' }),
+    steps: z
+      .array(
+        z.strictObject({
+          action: z.enum(['set-vfs', 'create', 'recreate', 'set-mac', 'bind', 'set-node']),
+          pf: address,
+          vf: count.nullable(),
+          device: z.string().nullable().meta({ description: 'its name before the step' }),
+          text: z.string(),
+        }),
+      )
+      .meta({ description: 'done; with check, to be done' }),
+    obstacles: z
+      .array(z.strictObject({ pf: address.nullable(), vf: count.nullable(), text: z.string() }))
+      .meta({ description: 'what cannot be brought about as the host stands' }),
+    nodes: z
+      .array(
+        z.strictObject({
+          pciAddress: address,
+          uid: count.nullable(),
+          gid: count.nullable(),
+          mode: count.nullable(),
+        }),
+      )
+      .meta({ description: "whom the VFs' nodes are to belong to" }),
+  }),
   error: z.strictObject({ ...head('error'), error }),
 } satisfies Record<DocumentKind, z.ZodType>;
 
 /** The schema as a file of docs/schema: JSON Schema, draft 2020-12. */
-export function jsonSchemaText(kind: DocumentKind): string {
-  const schema = documentSchemas[kind].meta({ title: `vdpa-host --json: ${kind}` });
+export function jsonSchemaText(kind: DocumentKind | 'declaration'): string {
+  const schema =
+    kind === 'declaration'
+      ? declarationForm.meta({ title: 'vdpa-host provision: declaration' })
+      : documentSchemas[kind].meta({ title: `vdpa-host --json: ${kind}` });
   const json = z.toJSONSchema(schema, { target: 'draft-2020-12' });
   return `${JSON.stringify(json, null, 2)}\n`;
 }

@@ -6,3 +6,5 @@ export { enableVfs } from './enable-vfs.js';
 export { runHelper } from './helper.js';
 export { isDeviceMac } from './mac-address.js';
 export { parseCreateRequest } from './parse-create-request.js';
+export { parseDeclaration } from './parse-declaration.js';
+export { provision } from './provision.js';

@@ -22,7 +22,7 @@ export interface CreateRequest {
 }
 
 /** A new name goes through command lines, uevents and sysfs files, so it has no blanks. */
-function isNewName(text: string): boolean {
+export function isNewName(text: string): boolean {
   return isVdpaName(text) && /^[!-~]+$/.test(text) && !text.startsWith('-');
 }
 

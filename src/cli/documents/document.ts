@@ -11,6 +11,7 @@ export type DocumentKind =
   | 'set-mac'
   | 'bind'
   | 'vfs'
+  | 'provision'
   | 'error';
 
 /** What every document begins with. */

@@ -5,6 +5,8 @@ import type {
   DeviceId,
   Finding,
   Inventory,
+  PciAddress,
+  ProvisionReport,
   VdpaName,
 } from '../../../../src/index.js';
 import { sampleHost } from './sample-host.js';
@@ -76,6 +78,10 @@ export function fakeHost(
       this.changes.push(['enableVfs', pf, count, options]);
       return inventory.vfs.filter(({ pfAddress }) => pfAddress === pf).slice(0, count);
     },
+    async provision(declaration, options) {
+      this.changes.push(['provision', declaration, options]);
+      return { ...sampleReport, check: options?.check ?? false };
+    },
     async close() {
       this.closed = true;
     },
@@ -85,6 +91,39 @@ export function fakeHost(
 /** Of the sample host: a guest has it. */
 const heldDevice = 'vdpa1';
 const sampleNode = { path: '/dev/vhost-vdpa-6', major: 511, minor: 6, nodeExists: true };
+
+const [first, second] = ['0000:65:00.0', '0000:b3:00.0'] as PciAddress[];
+const sampleReport: ProvisionReport = {
+  check: false,
+  steps: [
+    {
+      action: 'bind',
+      pf: first as PciAddress,
+      vf: 2,
+      device: 'vdpa2',
+      text: 'bind vdpa2: driver none, not vhost_vdpa',
+    },
+    {
+      action: 'set-vfs',
+      pf: second as PciAddress,
+      vf: null,
+      device: null,
+      text: '16 VFs, not 0',
+    },
+    {
+      action: 'create',
+      pf: second as PciAddress,
+      vf: 0,
+      device: null,
+      text: 'create a device, mac 02:00:00:00:01:00, mtu 9000',
+    },
+  ],
+  obstacles: [],
+  nodes: [
+    { pciAddress: '0000:65:00.4' as PciAddress, uid: null, gid: 104, mode: 0o660 },
+    { pciAddress: '0000:b3:00.2' as PciAddress, uid: 64055, gid: null, mode: null },
+  ],
+};
 
 export const sampleFindings: readonly Finding[] = [
   { code: 'kernel-version', severity: 'ok', message: 'Linux 6.12.9', cure: null },
