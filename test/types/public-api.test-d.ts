@@ -18,6 +18,8 @@ import {
   type PciAddress,
   type PciFunction,
   type PhysicalFunction,
+  type ProvisionDeclaration,
+  type ProvisionReport,
   parseDeviceId,
   type ResolvedCharDevice,
   type SoftwareParentKind,
@@ -117,6 +119,11 @@ describe('a host', () => {
     expectTypeOf<VdpaHost['enableVfs']>()
       .parameter(2)
       .toEqualTypeOf<EnableVfsOptions | undefined>();
+    expectTypeOf<VdpaHost['provision']>().parameter(0).toEqualTypeOf<ProvisionDeclaration>();
+    expectTypeOf<VdpaHost['provision']>().returns.resolves.toEqualTypeOf<ProvisionReport>();
+    assertType<ProvisionDeclaration>({ pfs: [{ ids: '15b3:101d', devices: [{ on: 'all' }] }] });
+    // @ts-expect-error a driver of the vdpa bus
+    assertType<ProvisionDeclaration>({ pfs: [{ devices: [{ on: 'all', driver: 'vfio-pci' }] }] });
     expectTypeOf<ChangeOptions>().not.toHaveProperty('force');
     assertType<CreateRequest>({ managementDevice: 'pci/0000:65:00.2', features: 1n });
     // @ts-expect-error a feature word is a bigint

@@ -57,6 +57,7 @@ const changes: readonly [string, (host: VdpaHost) => Promise<unknown>][] = [
   ['setMac', (on) => on.setMac('vdpa0', '02:00:00:00:00:01')],
   ['bindDriver', (on) => on.bindDriver('vdpa0', 'vhost_vdpa')],
   ['enableVfs', (on) => on.enableVfs('0000:65:00.0', 4)],
+  ['provision', (on) => on.provision({ pfs: [{ ids: '15b3:101d' }] })],
 ];
 
 describe('every change', () => {

@@ -63,6 +63,7 @@ describe('the packed package', () => {
         'native/helper/main.cc',
         'docs/errors.md',
         'docs/schema/list.json',
+        'systemd/vdpa-host-provision.service',
       ]),
     );
   });
