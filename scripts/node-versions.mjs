@@ -109,7 +109,8 @@ async function checkPlainBuild() {
     const home = join(directory, 'home');
     const copy = join(directory, 'package');
     await mkdir(home);
-    for (const part of ['binding.gyp', 'package.json', 'native/core', 'native/addon']) {
+    const sources = ['native/core', 'native/addon', 'native/helper'];
+    for (const part of ['binding.gyp', 'package.json', ...sources]) {
       await cp(join(root, part), join(copy, part), { recursive: true });
     }
     const dependency = 'node_modules/node-addon-api';
@@ -126,6 +127,12 @@ async function checkPlainBuild() {
     const addon = join(copy, 'build/Release/vdpa_host.node');
     const look = `const { Host } = require('${addon}'); process.exit(typeof Host === 'function' ? 0 : 1)`;
     await run(process.execPath, ['-e', look], { env, show: 'failure' });
+    // Its answer to a wrong command line: it runs.
+    const said = await run(join(copy, 'build/Release/vdpa_host_helper'), [], {
+      env,
+      show: 'failure',
+    });
+    if (!said.startsWith('failed\t')) throw new StepFailed('the helper program does not answer');
     console.error(`The addon builds with nothing but ${nodePrefix()}/include and a PATH`);
   } finally {
     await rm(directory, { recursive: true, force: true });

@@ -46,7 +46,7 @@ function cleanEnvironment() {
 }
 
 /**
- * The addon in build/CONFIGURATION.
+ * The addon and its helper program in build/CONFIGURATION.
  *
  * @param {'Release' | 'Debug'} configuration Debug carries the address and undefined-behaviour
  *   sanitisers
@@ -59,10 +59,11 @@ export async function ensureAddon(configuration) {
       'binding.gyp',
       'native/core',
       'native/addon',
+      'native/helper',
       'node_modules/node-addon-api/package.json',
     ],
     words: [configuration, process.version, prefix, await compilerVersion('g++')],
-    outputs: [`build/${configuration}/vdpa_host.node`],
+    outputs: [`build/${configuration}/vdpa_host.node`, `build/${configuration}/vdpa_host_helper`],
     by: async () => {
       console.error(`Building the addon (${configuration})`);
       const gyp = join(root, 'node_modules/node-gyp/bin/node-gyp.js');

@@ -1,6 +1,7 @@
 export { type ErrorCode, errorCodes, type Outcome, type Retry, VdpaError } from './errors.js';
+export type { BoundDevice } from './host/bind-driver.js';
 export type { Capture, CaptureOptions } from './host/capture-host.js';
-export type { CallOptions } from './host/connection.js';
+export type { CallOptions, ChangeOptions } from './host/connection.js';
 export type { BlockConfig, DeviceConfig, NetConfig } from './host/device-config.js';
 export {
   type DeviceId,
@@ -8,15 +9,31 @@ export {
   parseDeviceId,
   type VdpaName,
 } from './host/device-id.js';
+export type { EnableVfsOptions } from './host/enable-vfs.js';
 export { type DeviceClass, featureNames } from './host/features.js';
 export type { HostEvent, HostEventOf, HostEventType, ResyncReason } from './host/host-event.js';
 export type { VdpaHostOptions } from './host/host-options.js';
 export type { Inventory, VdpaAbi } from './host/inventory.js';
 export type { ManagementDevice } from './host/management-device.js';
 export type { Netdev } from './host/netdev.js';
+export type { CreateRequest } from './host/parse-create-request.js';
 export { isPciAddress, type PciAddress } from './host/pci-address.js';
 export type { PciFunction, PhysicalFunction, VirtualFunction } from './host/pci-function.js';
 export type { Finding, FindingCode, Severity } from './host/preflight.js';
+export type { ProvisionOptions } from './host/provision.js';
+export type {
+  CountedMac,
+  DeclaredDevices,
+  DeclaredPf,
+  GivenMacs,
+  ProvisionDeclaration,
+} from './host/provision-declaration.js';
+export type {
+  ProvisionedNode,
+  ProvisionObstacle,
+  ProvisionReport,
+  ProvisionStep,
+} from './host/provision-report.js';
 export type { ResolvedCharDevice } from './host/resolver.js';
 export type { UnusableReason } from './host/usability.js';
 export type { CharDevice, VdpaDevice } from './host/vdpa-device.js';
@@ -24,4 +41,4 @@ export type { ParentKind, SoftwareParentKind, VdpaParent } from './host/vdpa-par
 export type { VendorCounter, VendorStats } from './host/vendor-stats.js';
 export type { HostWatch, WatchEvents } from './host/watch.js';
 export type { WatchOptions } from './host/watch-options.js';
-export { VdpaHost } from './vdpa-host.js';
+export { type ForceOptions, VdpaHost } from './vdpa-host.js';

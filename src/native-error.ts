@@ -81,6 +81,16 @@ const byCommand: Readonly<Record<string, Readonly<Record<string, Verdict>>>> = {
     retry: 'after-fix',
     text: 'this needs CAP_NET_ADMIN in the initial user namespace: run as root',
   }),
+  EEXIST: named(['DEV_NEW'], {
+    code: 'DEVICE_EXISTS',
+    retry: 'after-fix',
+    text: 'the name is taken',
+  }),
+  ENODEV: named(['DEV_NEW'], {
+    code: 'DEVICE_NOT_FOUND',
+    retry: 'later',
+    text: 'the management device is not there, or no longer',
+  }),
   EAGAIN: named(['DEV_CONFIG_GET', 'DEV_VSTATS_GET'], {
     code: 'FEATURES_NOT_NEGOTIATED',
     retry: 'later',

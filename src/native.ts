@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { VdpaError } from './errors.js';
 import { nativeError } from './native-error.js';
@@ -100,6 +101,10 @@ export class NativeHost {
     return this.#host.addDevice(request, timeoutMs);
   }
 
+  /**
+   * The bare command: waits, with every vDPA command of the host, for whoever has the char device
+   * open. For devices that are known to be unbound; `VdpaHost.deleteDevice` is the safe way.
+   */
   deleteDevice(name: string, timeoutMs: number): Promise<void> {
     return this.#host.deleteDevice(name, timeoutMs);
   }
@@ -203,8 +208,7 @@ let addon: NativeAddon | undefined;
  */
 function loadAddon(): NativeAddon {
   if (addon !== undefined) return addon;
-  // Nothing else: the value becomes part of the path of code that is loaded.
-  const build = process.env['VDPA_HOST_ADDON_BUILD'] === 'Debug' ? 'Debug' : 'Release';
+  const build = buildFolder();
   try {
     const bindings: typeof import('bindings') = require('bindings');
     const loaded: NativeAddon = bindings({
@@ -226,6 +230,29 @@ function loadAddon(): NativeAddon {
       { cause },
     );
   }
+}
+
+/** Nothing else: the value becomes part of the path of code that is run. */
+function buildFolder(): 'Debug' | 'Release' {
+  return process.env['VDPA_HOST_ADDON_BUILD'] === 'Debug' ? 'Debug' : 'Release';
+}
+
+/**
+ * The program that makes one change of the host in a process of its own (native/helper).
+ *
+ * @throws {VdpaError} `ADDON_MISSING` when it is not there
+ */
+export function helperProgram(): string {
+  const places = [
+    join(packageRoot, 'build', buildFolder(), 'vdpa_host_helper'),
+    join(packageRoot, 'prebuilds', `${process.platform}-${process.arch}.helper`),
+  ];
+  const program = places.find((path) => existsSync(path));
+  if (program !== undefined) return program;
+  throw new VdpaError(
+    'ADDON_MISSING',
+    `the helper program is not there for ${process.platform}-${process.arch}: run "npm run build" in ${packageRoot}`,
+  );
 }
 
 /**

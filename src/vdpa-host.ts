@@ -1,12 +1,19 @@
 import { VdpaError } from './errors.js';
+import type { BoundDevice } from './host/bind-driver.js';
 import type { Capture, CaptureOptions } from './host/capture-host.js';
-import type { CallOptions, Connection } from './host/connection.js';
+import type { CallOptions, ChangeOptions, Connection } from './host/connection.js';
 import type { DeviceConfig } from './host/device-config.js';
-import { isVdpaName } from './host/device-id.js';
+import { isVdpaName, type VdpaName } from './host/device-id.js';
+import type { EnableVfsOptions } from './host/enable-vfs.js';
 import { defaultHostOptions, type VdpaHostOptions } from './host/host-options.js';
 import type { Inventory } from './host/inventory.js';
-import { isPciAddress } from './host/pci-address.js';
+import type { CreateRequest } from './host/parse-create-request.js';
+import { isPciAddress, type PciAddress } from './host/pci-address.js';
+import type { VirtualFunction } from './host/pci-function.js';
 import type { Finding } from './host/preflight.js';
+import type { ProvisionOptions } from './host/provision.js';
+import type { ProvisionDeclaration } from './host/provision-declaration.js';
+import type { ProvisionReport } from './host/provision-report.js';
 import type { ResolvedCharDevice, Resolver } from './host/resolver.js';
 import type { TemporaryFolder } from './host/temporary-folder.js';
 import type { VendorStats } from './host/vendor-stats.js';
@@ -16,11 +23,28 @@ import type { NativeHost } from './native.js';
 
 /** Loaded when a host is opened: importing the library costs next to nothing. */
 type Reading = typeof import('./host/reading.js');
+/** Loaded at the first change. */
+type Changing = typeof import('./host/changing.js');
 
-/** virtio numbers its queues with 16 bits. */
+/** Of the changes that may take a device from a user. */
+export interface ForceOptions extends ChangeOptions {
+  /**
+   * Take the device also from virtio_vdpa, where it is a network interface or disk of the host
+   * itself. One whose char device is open is never taken. Default false.
+   */
+  readonly force?: boolean | undefined;
+}
+
+/** virtio numbers its queues with 16 bits, PCI its VFs. */
 const maxQueueIndex = 0xffff;
+const maxVfs = 0xffff;
 
-function assertVdpaName(name: unknown): void {
+function assertPciAddress(address: unknown): asserts address is PciAddress {
+  if (isPciAddress(address)) return;
+  throw new TypeError(`${JSON.stringify(address)} is no PCI address: expected 0000:65:00.2`);
+}
+
+function assertVdpaName(name: unknown): asserts name is VdpaName {
   if (isVdpaName(name)) return;
   throw new TypeError(`${JSON.stringify(name)} is no name of a vDPA device`);
 }
@@ -40,6 +64,7 @@ export class VdpaHost implements AsyncDisposable {
   readonly #watches = new Set<HostWatch>();
   /** Where a capture has been unpacked. */
   readonly #unpacked: TemporaryFolder | null;
+  readonly #changes = new Set<Promise<unknown>>();
 
   private constructor(
     reading: Reading,
@@ -152,9 +177,7 @@ export class VdpaHost implements AsyncDisposable {
    * @throws {VdpaError} `DEVICE_NOT_FOUND`, `KERNEL_TIMEOUT`, `CLOSED`
    */
   async driverOverride(address: string, options?: CallOptions): Promise<string | null> {
-    if (!isPciAddress(address)) {
-      throw new TypeError(`${JSON.stringify(address)} is no PCI address: expected 0000:65:00.2`);
-    }
+    assertPciAddress(address);
     return await this.#connection.call(
       `driver_override of ${address}`,
       (native, ms) => native.driverOverride(address, ms),
@@ -218,17 +241,171 @@ export class VdpaHost implements AsyncDisposable {
   }
 
   /**
-   * Lets go of everything, after the call in progress. Calls that follow reject with `CLOSED`.
-   * Idempotent.
+   * Makes a vDPA device and answers when it can be used: the kernel has acknowledged it, it is bound
+   * to vhost_vdpa, and its node is there. When it fails after the kernel has made it, or is aborted,
+   * it deletes it again before it rejects. What the management device cannot do is refused before
+   * the kernel is asked.
+   *
+   * @throws {TypeError} a key of the request that does not exist or has the wrong form, by name
+   * @throws {VdpaError} `DEVICE_NOT_FOUND` (no such management device), `NOT_SUPPORTED`,
+   *   `DEVICE_EXISTS`, `DRIVER_MISSING`, `PERMISSION_DENIED`, `KERNEL_REFUSED`, `KERNEL_TIMEOUT`,
+   *   `CHAR_DEVICE_MISSING`, `CHAR_DEVICE_MISMATCH`, `HOST_CAPTURED`; `outcome` says what is left
+   */
+  async createDevice(request: CreateRequest, options?: ChangeOptions): Promise<ResolvedCharDevice> {
+    return await this.#change('create a device', (changing) =>
+      changing.createDevice(
+        this.#connection,
+        this.#resolver,
+        changing.parseCreateRequest(request),
+        options,
+      ),
+    );
+  }
+
+  /**
+   * Deletes a vDPA device that nobody uses. Never waits for a user, and never makes the kernel do
+   * so: while its char device is open it is `DEVICE_BUSY` at once. An abort rejects, and what has
+   * begun runs its course.
+   *
+   * @throws {TypeError} when no device can have that name
+   * @throws {VdpaError} `DEVICE_BUSY`, `DEVICE_IN_HOST_USE` (unless forced), `DEVICE_NOT_FOUND`,
+   *   `DEVICE_CHANGED`, `NOT_SUPPORTED` (made by its driver), `CHAR_DEVICE_MISSING`,
+   *   `CHAR_DEVICE_MISMATCH`, `PERMISSION_DENIED`, `KERNEL_TIMEOUT`, `CHANGE_INTERRUPTED`,
+   *   `HOST_CAPTURED`
+   */
+  async deleteDevice(name: string, options: ForceOptions = {}): Promise<void> {
+    assertVdpaName(name);
+    const { force = false } = options;
+    await this.#change(`delete ${name}`, async (changing) => {
+      const { signal, timeoutMs } = new changing.Change(this.#connection, options);
+      const task = { what: `delete ${name}`, verb: 'delete', words: [name] } as const;
+      await changing.unlessAborted(() => changing.runHelper({ ...task, force, timeoutMs }), signal);
+    });
+  }
+
+  /**
+   * Gives a network device another MAC (Linux 6.12). A guest that uses it sees the change only when
+   * its driver reads the configuration again.
+   *
+   * @throws {TypeError} when no device can have that name or address
+   * @throws {VdpaError} `DEVICE_NOT_FOUND`, `NOT_SUPPORTED`, `PERMISSION_DENIED`, `KERNEL_TIMEOUT`,
+   *   `HOST_CAPTURED`
+   */
+  async setMac(name: string, mac: string, options?: ChangeOptions): Promise<void> {
+    assertVdpaName(name);
+    const what = `MAC of ${name}`;
+    await this.#change(what, async (changing) => {
+      if (!changing.isDeviceMac(mac)) {
+        throw new TypeError(`${JSON.stringify(mac)} is no unicast MAC: expected 02:00:00:00:00:01`);
+      }
+      const { signal, timeoutMs } = new changing.Change(this.#connection, options);
+      await this.#connection.call(what, (native, ms) => native.setMac(name, mac, ms), {
+        signal,
+        timeoutMs,
+        changes: true,
+      });
+    });
+  }
+
+  /**
+   * Binds a device to `vhost_vdpa`, to `virtio_vdpa`, or to none, after taking it from the driver it
+   * has; refused like a delete while somebody uses it there. Nothing happens when it is bound so
+   * already. When the new driver does not take it, the old one gets it back.
+   *
+   * @param driver null: to no driver
+   * @throws {TypeError} when no device or driver can have that name
+   * @throws {VdpaError} those of `deleteDevice`, `DRIVER_MISSING`, `DEVICE_RESERVED`
+   */
+  async bindDriver(
+    name: string,
+    driver: string | null,
+    options: ForceOptions = {},
+  ): Promise<BoundDevice> {
+    assertVdpaName(name);
+    if (driver !== null && !/^\w[\w-]*$/.test(driver)) {
+      throw new TypeError(
+        `${JSON.stringify(driver)} is no driver: expected vhost_vdpa, virtio_vdpa or null`,
+      );
+    }
+    const { force = false } = options;
+    return await this.#change(`bind ${name}`, (changing) =>
+      changing.bindDriver(this.#connection, name, driver, force, options),
+    );
+  }
+
+  /**
+   * Gives a PF this many VFs and answers with them, in order of address. Taking VFs away is refused
+   * at once, before anything is touched, while the vDPA device of any of them is in use.
+   *
+   * @throws {TypeError} when it is no PCI address, or no number from 0 to 65535
+   * @throws {VdpaError} `VFS_EXIST` (another number than 0, and not to be replaced), `NOT_SUPPORTED`
+   *   (no SR-IOV, or too many), `DEVICE_NOT_FOUND`, and those of `deleteDevice`
+   */
+  async enableVfs(
+    pf: string,
+    count: number,
+    options: EnableVfsOptions = {},
+  ): Promise<readonly VirtualFunction[]> {
+    assertPciAddress(pf);
+    if (!Number.isInteger(count) || count < 0 || count > maxVfs) {
+      throw new TypeError(`${count} is no number of VFs: expected 0 to ${maxVfs}`);
+    }
+    return await this.#change(`VFs of ${pf}`, (changing) =>
+      changing.enableVfs(this.#connection, pf, count, options),
+    );
+  }
+
+  /**
+   * Makes the host as declared: VFs, one device on each that is mentioned, their drivers, and the
+   * owners of their nodes. Does only what is missing, so that it may be repeated, and finishes what
+   * an earlier call could not. A device in use is left as it is, with all of its VF; what the
+   * declaration does not mention is left alone. When a step fails, those that do not depend on it
+   * are done all the same. With `check` nothing is changed.
+   *
+   * `timeoutMs` holds for each step. An abort rejects after the step under way.
+   *
+   * @throws {TypeError} every key that does not exist or has the wrong form, with its place
+   * @throws {VdpaError} `PROVISION_INCOMPLETE` (`leftovers` has what is not as declared, and why),
+   *   `DECLARATION_UNFIT`, `HOST_CAPTURED`, `VDPA_MODULE_MISSING`, those of `inventory`
+   */
+  async provision(
+    declaration: ProvisionDeclaration,
+    options: ProvisionOptions = {},
+  ): Promise<ProvisionReport> {
+    return await this.#change('provision', async (changing) => {
+      const declared = changing.parseDeclaration(declaration);
+      const { timeoutMs } = new changing.Change(this.#connection, options);
+      return await changing.provision(this, declared, timeoutMs, options);
+    });
+  }
+
+  /**
+   * Lets go of everything, once the call and the changes under way have ended; a device that is
+   * still being created is deleted again. Calls that follow reject with `CLOSED`. Idempotent.
    */
   async close(): Promise<void> {
-    await Promise.all([...this.#watches].map((watch) => watch.close()));
-    await this.#connection.close();
+    const watches = Promise.all([...this.#watches].map((watch) => watch.close()));
+    const closed = this.#connection.close();
+    await Promise.allSettled(this.#changes);
+    await Promise.all([watches, closed]);
     await this.#unpacked?.remove();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  async #change<T>(what: string, work: (changing: Changing) => Promise<T>): Promise<T> {
+    this.#connection.assertOpen();
+    const changing = await import('./host/changing.js');
+    changing.assertChangeable(this.#connection, what);
+    const running = work(changing);
+    this.#changes.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#changes.delete(running);
+    }
   }
 
   /** Looks for the bus first: each question to a family that is not there starts a modprobe. */

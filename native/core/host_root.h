@@ -78,6 +78,18 @@ class HostRoot {
   /// captured tree a plain file that says "MAJOR:MINOR" stands for one: only root makes nodes.
   Result<std::optional<DeviceNumber>> NodeNumber(const std::string& path) const;
 
+  /// Writes an attribute in one call. The kernel carries the change out inside it: binding,
+  /// unbinding and enabling VFs wait there for drivers, and no signal ends that. EROFS in a
+  /// captured tree.
+  Result<void> WriteAttribute(const std::string& path, std::string_view text) const;
+
+  /// Opens the char device of this number, and nothing else: EBADFD when what lies there is not it.
+  /// Opening is an act: vhost_vdpa resets the device, or answers EBUSY. EROFS in a captured tree.
+  Result<UniqueFd> OpenCharDevice(const std::string& path, const DeviceNumber& number) const;
+
+  /// The same by a node of our own, for devices whose node is missing or stale. Needs CAP_MKNOD.
+  Result<UniqueFd> OpenByNumber(const DeviceNumber& number) const;
+
  private:
   HostRoot(std::string path, UniqueFd fd) : path_(std::move(path)), fd_(std::move(fd)) {}
 

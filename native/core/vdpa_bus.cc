@@ -104,9 +104,10 @@ Result<NodeState> ReadNodeState(const HostRoot& root, const CharDevice& char_dev
   const auto node = root.NodeNumber("dev/" + char_device.name);
   if (!node && IsGone(node.error())) return NodeState::kMissing;
   if (!node) return std::unexpected(node.error());
-  const DeviceNumber number{char_device.major, char_device.minor};
   // A node of a captured tree need not tell its number.
-  const bool there = node->has_value() ? **node == number : !root.Live();
+  const std::optional<DeviceNumber>& told = *node;
+  const DeviceNumber number{char_device.major, char_device.minor};
+  const bool there = told ? *told == number : !root.Live();
   return there ? NodeState::kThere : NodeState::kMismatch;
 }
 
@@ -133,6 +134,19 @@ Result<std::optional<CharDevice>> FindCharDevice(const HostRoot& root,
     return CharDevice{entry.name, number->major, number->minor};
   }
   return std::optional<CharDevice>();
+}
+
+Result<std::optional<BusDevice>> ReadBusDevice(const HostRoot& root, const std::string& vdpa_name) {
+  BusDevice device{.name = vdpa_name};
+  const Result<bool> there = ReadLinks(root, device);
+  if (!there) return std::unexpected(there.error());
+  if (!*there) return std::optional<BusDevice>();
+  auto found = FindCharDevice(root, vdpa_name);
+  if (!found) return std::unexpected(found.error());
+  device.char_device = std::move(*found);
+  const Result<void> node = ReadNode(root, device);
+  if (!node) return std::unexpected(node.error());
+  return device;
 }
 
 Result<std::optional<std::vector<BusDevice>>> ReadBusDevices(const HostRoot& root) {
@@ -166,17 +180,6 @@ Result<std::optional<std::vector<BusDevice>>> ReadBusDevices(const HostRoot& roo
     present.push_back(std::move(device));
   }
   return present;
-}
-
-Result<std::optional<BusDevice>> ReadBusDevice(const HostRoot& root, std::string name) {
-  BusDevice device{.name = std::move(name)};
-  const Result<bool> there = ReadLinks(root, device);
-  if (!there) return std::unexpected(there.error());
-  if (!*there) return std::optional<BusDevice>();
-  Result<void> read = ReadOwnCharDevice(root, device);
-  if (read) read = ReadNode(root, device);
-  if (!read) return std::unexpected(std::move(read.error()));
-  return device;
 }
 
 }  // namespace vdpa

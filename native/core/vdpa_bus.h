@@ -23,8 +23,8 @@ Result<bool> HasVdpaBus(const HostRoot& root);
 /// vhost_vdpa.
 Result<std::optional<std::vector<BusDevice>>> ReadBusDevices(const HostRoot& root);
 
-/// One of them; unset when it is gone.
-Result<std::optional<BusDevice>> ReadBusDevice(const HostRoot& root, std::string name);
+/// One device of the bus by its own links; unset when it is not there.
+Result<std::optional<BusDevice>> ReadBusDevice(const HostRoot& root, const std::string& vdpa_name);
 
 /// The char device below one vDPA device's own directory; unset when there is none. For single
 /// devices and for trees that lack sys/dev/char.

@@ -6,6 +6,12 @@ export const commandTable: ReadonlyMap<string, () => Promise<Command>> = new Map
   ['tree', async () => (await import('./commands/tree.js')).command],
   ['show', async () => (await import('./commands/show.js')).command],
   ['watch', async () => (await import('./commands/watch.js')).command],
+  ['create', async () => (await import('./commands/create.js')).command],
+  ['delete', async () => (await import('./commands/delete.js')).command],
+  ['set-mac', async () => (await import('./commands/set-mac.js')).command],
+  ['bind', async () => (await import('./commands/bind.js')).command],
+  ['vfs', async () => (await import('./commands/vfs.js')).command],
+  ['provision', async () => (await import('./commands/provision.js')).command],
   ['doctor', async () => (await import('./commands/doctor.js')).command],
   ['capture', async () => (await import('./commands/capture.js')).command],
 ]);

@@ -28,6 +28,12 @@ export interface HostReader
   watch(options: WatchOptions): Promise<HostFollower>;
 }
 
+/** What changing commands need of a host besides. */
+export type HostChanger = Pick<
+  VdpaHost,
+  'createDevice' | 'deleteDevice' | 'setMac' | 'bindDriver' | 'enableVfs' | 'provision'
+>;
+
 /** What a command prints at once: one of the two, whichever was asked for. */
 interface CommandResult {
   readonly document: () => Document;
@@ -45,7 +51,7 @@ export interface CommandContext {
   readonly terminal: Terminal;
   readonly signal: AbortSignal | undefined;
   /** Opens the host at the first call; it is closed after the command. */
-  host(): Promise<HostReader>;
+  host(): Promise<HostReader & HostChanger>;
   /** What time it is. */
   now(): Date;
   /** Prints to stdout: all that there is to say. */

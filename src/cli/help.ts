@@ -10,7 +10,8 @@ export async function helpText(command: Command | null): Promise<string> {
   return [
     'usage: vdpa-host [options] COMMAND [ARGUMENT...]',
     '',
-    "Shows a Linux compute host's vDPA devices: what there is, what a guest can have, and why not.",
+    "Shows and changes a Linux compute host's vDPA devices: what there is, what a guest can have, and",
+    'why not.',
     '',
     'commands:',
     ...rows(commands.map(({ usage, summary }) => [usage, summary])),

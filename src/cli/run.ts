@@ -1,6 +1,6 @@
 import { abortable } from '../abortable.js';
 import type { VdpaHostOptions } from '../index.js';
-import type { CommandContext, HostReader } from './command.js';
+import type { CommandContext, HostChanger, HostReader } from './command.js';
 import { documentText } from './documents/document.js';
 import { reportError } from './error-report.js';
 import { asksFor, type Invocation, parseInvocation } from './invocation.js';
@@ -9,7 +9,7 @@ import { terminalOf } from './view/terminal.js';
 
 /** What the command uses of the library. */
 export interface Services {
-  openHost(options: VdpaHostOptions): Promise<HostReader>;
+  openHost(options: VdpaHostOptions): Promise<HostReader & HostChanger>;
 }
 
 const library: Services = {
@@ -46,7 +46,7 @@ async function runCommand(
 ): Promise<ExitCode> {
   const { json: wantsJson, 'no-color': noColour } = values;
   const json = wantsJson === true;
-  let opened: Promise<HostReader> | undefined;
+  let opened: Promise<HostReader & HostChanger> | undefined;
   const context: CommandContext = {
     positionals,
     values,

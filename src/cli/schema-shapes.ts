@@ -6,7 +6,7 @@ import { reasonTexts } from './view/device-state.js';
 //
 // Lists that a kernel or a later version may extend (classes, drivers, codes) are strings.
 
-const address = z
+export const address = z
   .string()
   .regex(/^[0-9a-f]{4,8}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]$/)
   .meta({ description: 'PCI address, lower case, with its domain' });
@@ -19,7 +19,7 @@ const hexId = z.string().regex(/^[0-9a-f]+$/);
 export const strings = z.array(z.string());
 const reasons = Object.keys(reasonTexts) as [UnusableReason, ...UnusableReason[]];
 
-const charDevice = z.strictObject({
+export const charDevice = z.strictObject({
   path: z.string().startsWith('/dev/').meta({ description: 'recycled: names no device for long' }),
   major: count,
   minor: count,

@@ -1,6 +1,9 @@
 import { z } from 'zod';
+import { declarationForm } from '../host/provision-declaration.js';
 import { type DocumentKind, schemaVersion } from './documents/document.js';
 import {
+  address,
+  charDevice,
   count,
   device,
   deviceConfig,
@@ -17,7 +20,8 @@ import {
   virtualFunction,
 } from './schema-shapes.js';
 
-// The contract of `--json`. No run of the command loads this file: it is for those who check
+// The contract of `--json`, and of the declarations that are read. No run of the command loads this
+// file: it is for those who check
 // documents, and the source of docs/schema/*.json.
 
 const head = <Kind extends DocumentKind>(kind: Kind) => ({
@@ -134,12 +138,62 @@ export const documentSchemas = {
     devices: z.array(device),
   }),
   event: z.strictObject({ ...head('event'), time, event }),
+  create: z.strictObject({
+    ...head('create'),
+    id: z.string(),
+    name: z.string(),
+    charDevice,
+  }),
+  delete: z.strictObject({ ...head('delete'), name: z.string() }),
+  'set-mac': z.strictObject({ ...head('set-mac'), name: z.string(), mac: z.string() }),
+  bind: z.strictObject({
+    ...head('bind'),
+    name: z.string(),
+    driver: z.string().nullable(),
+    charDevice: charDevice.nullable().meta({ description: 'of vhost_vdpa only' }),
+  }),
+  vfs: z.strictObject({
+    ...head('vfs'),
+    pf: address,
+    vfs: z.array(address).meta({ description: 'those that it has now' }),
+  }),
+  provision: z.strictObject({
+    ...head('provision'),
+    check: z.boolean().meta({ description: 'nothing was changed' }),
+    steps: z
+      .array(
+        z.strictObject({
+          action: z.enum(['set-vfs', 'create', 'recreate', 'set-mac', 'bind', 'set-node']),
+          pf: address,
+          vf: count.nullable(),
+          device: z.string().nullable().meta({ description: 'its name before the step' }),
+          text: z.string(),
+        }),
+      )
+      .meta({ description: 'done; with check, to be done' }),
+    obstacles: z
+      .array(z.strictObject({ pf: address.nullable(), vf: count.nullable(), text: z.string() }))
+      .meta({ description: 'what cannot be brought about as the host stands' }),
+    nodes: z
+      .array(
+        z.strictObject({
+          pciAddress: address,
+          uid: count.nullable(),
+          gid: count.nullable(),
+          mode: count.nullable(),
+        }),
+      )
+      .meta({ description: "whom the VFs' nodes are to belong to" }),
+  }),
   error: z.strictObject({ ...head('error'), error }),
 } satisfies Record<DocumentKind, z.ZodType>;
 
 /** The schema as a file of docs/schema: JSON Schema, draft 2020-12. */
-export function jsonSchemaText(kind: DocumentKind): string {
-  const schema = documentSchemas[kind].meta({ title: `vdpa-host --json: ${kind}` });
+export function jsonSchemaText(kind: DocumentKind | 'declaration'): string {
+  const schema =
+    kind === 'declaration'
+      ? declarationForm.meta({ title: 'vdpa-host provision: declaration' })
+      : documentSchemas[kind].meta({ title: `vdpa-host --json: ${kind}` });
   const json = z.toJSONSchema(schema, { target: 'draft-2020-12' });
   return `${JSON.stringify(json, null, 2)}\n`;
 }

@@ -1,5 +1,5 @@
 import { abortable } from '../abortable.js';
-import { VdpaError } from '../errors.js';
+import { type Outcome, VdpaError } from '../errors.js';
 import { type NativeHost, openNativeHost } from '../native.js';
 import type { SnapshotRow } from '../rows.js';
 import { type CaptureManifest, manifestName, parseManifest } from './capture-manifest.js';
@@ -7,6 +7,21 @@ import { type CaptureManifest, manifestName, parseManifest } from './capture-man
 export interface CallOptions {
   /** Rejects the call with the signal's reason. What the kernel was already asked runs its course. */
   readonly signal?: AbortSignal | undefined;
+}
+
+/** Of the calls that change the host. */
+export interface ChangeOptions extends CallOptions {
+  /**
+   * How long the change may take, in milliseconds from 1 to 600,000; undoing a failed one may take
+   * as long again. Default: the host's.
+   */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** What a call is to the host. */
+interface NativeCallOptions extends ChangeOptions {
+  /** Whether it changes the host: when no answer comes, what it did is unknown. */
+  readonly changes?: boolean | undefined;
 }
 
 /** How long after the core's own deadline a call counts as stuck in the kernel. */
@@ -71,7 +86,7 @@ export class Connection {
   async call<T>(
     step: string,
     start: (native: NativeHost, timeoutMs: number) => Promise<T>,
-    { signal }: CallOptions = {},
+    { signal, timeoutMs = this.timeoutMs, changes = false }: NativeCallOptions = {},
   ): Promise<T> {
     this.assertOpen();
     signal?.throwIfAborted();
@@ -84,7 +99,7 @@ export class Connection {
           `to ${this.#stuck} earlier requests either, so this one was not sent`,
         );
       }
-      return this.#watch(step, start(this.native, this.timeoutMs));
+      return this.#watch(step, start(this.native, timeoutMs), timeoutMs, changes);
     });
     this.#tail = turn.catch(() => {});
     return await abortable(turn, signal);
@@ -112,7 +127,12 @@ export class Connection {
     await this.native.close();
   }
 
-  async #watch<T>(step: string, answer: Promise<T>): Promise<T> {
+  async #watch<T>(
+    step: string,
+    answer: Promise<T>,
+    timeoutMs: number,
+    changes: boolean,
+  ): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
     let settled = false;
     const noted = (): void => {
@@ -125,9 +145,9 @@ export class Connection {
         setImmediate(() => {
           if (settled) return;
           this.#abandon(answer);
-          reject(this.#timeout(step, `after ${this.timeoutMs} ms`));
+          reject(this.#timeout(step, `after ${timeoutMs} ms`, changes ? 'unknown' : 'unchanged'));
         });
-      }, this.timeoutMs + graceMs);
+      }, timeoutMs + graceMs);
     });
     try {
       return await Promise.race([answer, stuck]);
@@ -145,14 +165,14 @@ export class Connection {
     this.native.abandon();
   }
 
-  /** Nothing that goes through here changes the host, so nothing has been changed. */
-  #timeout(step: string, detail: string): VdpaError {
+  #timeout(step: string, detail: string, outcome: Outcome = 'unchanged'): VdpaError {
     const why = this.live
       ? 'the kernel or a driver is holding a lock (creating and deleting devices or VFs does)'
       : 'the captured tree is too large, or its file system does not answer';
     return new VdpaError('KERNEL_TIMEOUT', `${step}: no answer ${detail}: ${why}`, {
       step,
       retry: 'later',
+      outcome,
     });
   }
 }

@@ -96,8 +96,19 @@ export function deviceClasses(mask: bigint): DeviceClass[] {
  *   transport's bits have names
  */
 export function featureNames(features: bigint, deviceClass: DeviceClass | null): string[] {
-  const own = deviceClass === 'net' ? net : deviceClass === 'block' ? block : {};
+  const own = ownNames(deviceClass);
   return setBits(features).map((bit) => own[bit] ?? transport[bit] ?? `BIT_${bit}`);
+}
+
+/** The reverse of `featureNames`: undefined for a text that it never gives in that class. */
+export function featureBit(name: string, deviceClass: DeviceClass | null): bigint | undefined {
+  const all = featureNames(2n ** 64n - 1n, deviceClass);
+  const bit = all.indexOf(name);
+  return bit === -1 ? undefined : 1n << BigInt(bit);
+}
+
+function ownNames(deviceClass: DeviceClass | null): Readonly<Record<number, string>> {
+  return deviceClass === 'net' ? net : deviceClass === 'block' ? block : {};
 }
 
 function setBits(mask: bigint): number[] {

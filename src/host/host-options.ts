@@ -8,3 +8,6 @@ export interface VdpaHostOptions {
 
 /** Kept apart from the parser: opening a host as it comes loads no zod. */
 export const defaultHostOptions = { root: '/', timeoutMs: 10_000 } as const;
+
+/** Of every time limit, in milliseconds. */
+export const mostTimeoutMs = 600_000;

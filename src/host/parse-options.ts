@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import { defaultHostOptions } from './host-options.js';
+import { defaultHostOptions, mostTimeoutMs } from './host-options.js';
 import { defaultWatchOptions } from './watch-options.js';
 
 const dayMs = 86_400_000;
 
 const hostOptions = z.strictObject({
   root: z.string().min(1).default(defaultHostOptions.root),
-  timeoutMs: z.number().int().min(1).max(600_000).default(defaultHostOptions.timeoutMs),
+  timeoutMs: z.number().int().min(1).max(mostTimeoutMs).default(defaultHostOptions.timeoutMs),
 });
 
 const watchOptions = z.strictObject({

@@ -8,14 +8,14 @@ import * as lab from '../support/lab-host.js';
 
 lab.eachOnBareHost();
 
-describe('the command', () => {
-  function command(...args: readonly string[]) {
-    const { status, stdout, stderr } = spawnSync(process.execPath, ['dist/cli/main.js', ...args], {
-      encoding: 'utf8',
-    });
-    return { status, stdout, stderr };
-  }
+function command(...args: readonly string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['dist/cli/main.js', ...args], {
+    encoding: 'utf8',
+  });
+  return { status, stdout, stderr };
+}
 
+describe('the command', () => {
   test('lists, draws, shows and diagnoses the kernel it runs on', () => {
     lab.enableVfs(lab.pfA, 3);
     const vf = lab.vfOf(lab.pfA, 1);
@@ -122,6 +122,41 @@ describe('the command that follows', () => {
   });
 });
 
+describe('the commands that change', () => {
+  test('make VFs and a device, bind it, and take all away again', () => {
+    const done = (stdout: string) => ({ status: 0, stdout, stderr: '' });
+    const vf = lab.vfOf(lab.pfA, 0);
+    expect(command('vfs', lab.pfA.slice(5), '1')).toEqual(done(`${lab.pfA} has 1 VF\n`));
+    const features = 'MTU,MAC,CTRL_VQ,MQ,VERSION_1,ACCESS_PLATFORM';
+    const attributes = ['--mac', '02:00:00:00:00:07', '--mtu', '9000', '--max-vqp', '4'];
+    expect(
+      command('create', `pci/${vf}`, '--name', 'vdpa0', ...attributes, '--features', features),
+    ).toEqual(done(`${lab.charNodeOf('vdpa0')}\n`));
+    expect(lab.vdpaJson('dev', 'config', 'show', 'vdpa0')['config']?.['vdpa0']).toMatchObject({
+      mac: '02:00:00:00:00:07',
+      mtu: 9000,
+      max_vq_pairs: 4,
+    });
+    expect(command('set-mac', 'vdpa0', '02:00:00:00:00:08').status).toBe(0);
+    expect(command('bind', 'vdpa0', 'none')).toEqual(done('vdpa0 is bound to no driver\n'));
+    expect(JSON.parse(command('bind', 'vdpa0', 'vhost_vdpa', '--json').stdout)).toMatchObject({
+      kind: 'bind',
+      driver: 'vhost_vdpa',
+      charDevice: { path: lab.charNodeOf('vdpa0') },
+    });
+    expect(command('delete', 'vdpa0')).toEqual(done('deleted vdpa0\n'));
+    expect(command('delete', 'vdpa0')).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('[DEVICE_NOT_FOUND]'),
+    });
+    expect(command('vfs', lab.pfA, '0', '--root', '/usr')).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('[HOST_CAPTURED]'),
+    });
+    expect(command('vfs', lab.pfA, '0').status).toBe(0);
+  });
+});
+
 describe('the examples of', () => {
   /** Runs a document's TypeScript examples as its reader would, in this package. */
   function examples(document: string): { status: number | null; stdout: string; stderr: string }[] {
@@ -175,6 +210,18 @@ describe('the examples of', () => {
         ),
       },
     ]);
+  });
+
+  test('docs/changing.md run, and leave nothing', () => {
+    const before = lab.deviceNames();
+    expect(examples('docs/changing.md')).toMatchObject([
+      {
+        status: 0,
+        stderr: '',
+        stdout: expect.stringMatching(/^pci\/0000:13:00.1 0000:13:00.1 \/dev\/vhost-vdpa-\d+\n$/),
+      },
+    ]);
+    expect(lab.deviceNames()).toEqual(before);
   });
 
   test('docs/errors.md run', () => {

@@ -1,6 +1,8 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { createInterface } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, expect } from 'vitest';
 
@@ -114,6 +116,11 @@ export function start(command: string, ...args: readonly string[]): ChildProcess
   return spawn(command, args, { stdio: 'ignore' });
 }
 
+/** The command line that runs a module's text. */
+export function nodeScript(text: string): readonly string[] {
+  return [process.execPath, '--input-type=module', '-e', text];
+}
+
 export async function ended(child: ChildProcess): Promise<void> {
   if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
 }
@@ -121,6 +128,11 @@ export async function ended(child: ChildProcess): Promise<void> {
 /** Whether a process sleeps in the kernel in a way that no signal ends. */
 export function sleepsInKernel(pid: number | undefined): boolean {
   return /^State:\s*D/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+}
+
+/** Threads of this very process that the kernel keeps. */
+export function threadsInKernel(): number {
+  return readdirSync('/proc/self/task').filter((thread) => sleepsInKernel(Number(thread))).length;
 }
 
 /** Opens a char device in another process and keeps it open. */
@@ -133,4 +145,90 @@ export async function hold(path: string): Promise<ChildProcess> {
 export async function letGo(holder: ChildProcess): Promise<void> {
   holder.kill('SIGKILL');
   await ended(holder);
+}
+
+/** A process that has a char device open, and can be asked whether it still answers there. */
+export interface AskableHolder {
+  readonly pid: number;
+  /** The virtio id that the device tells its holder (an ioctl), or the error. */
+  deviceId(): Promise<string>;
+  letGo(): Promise<void>;
+}
+
+const askableScript = `
+  use Fcntl; $| = 1;
+  sysopen(my $device, $ARGV[0], O_RDWR) or die "$!";
+  print "held\\n";
+  while (<STDIN>) {
+    my $id = "\\0" x 4;
+    print ioctl($device, 0x8004AF70, $id) ? unpack("L", $id) : "$!", "\\n";
+  }`;
+
+export async function holdAskable(path: string): Promise<AskableHolder> {
+  const holder = spawn('perl', ['-e', askableScript, path], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const lines = createInterface({ input: holder.stdout })[Symbol.asyncIterator]();
+  expect((await lines.next()).value).toBe('held');
+  return {
+    pid: holder.pid ?? 0,
+    async deviceId() {
+      holder.stdin.write('\n');
+      return (await lines.next()).value;
+    },
+    letGo: () => letGo(holder),
+  };
+}
+
+/** Whether the kernel's vDPA commands are answered: one that waits for a lock would not end. */
+export function vdpaAnswers(): boolean {
+  return spawnSync('vdpa', ['dev', 'show'], { timeout: 20_000 }).status === 0;
+}
+
+/** Processes of the program that makes changes. */
+export function helpers(): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => commandOf(pid) === 'vdpa_host_helpe')
+    .map(Number);
+}
+
+/** Command names end after 15 characters. */
+function commandOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+  } catch {
+    return '';
+  }
+}
+
+export function driverOf(name: string): string | null {
+  const link = `${vdpaBus}/devices/${name}/driver`;
+  return existsSync(link) ? basename(readlinkSync(link)) : null;
+}
+
+export function reservationOf(name: string): string {
+  return readFileSync(`${vdpaBus}/devices/${name}/driver_override`, 'utf8').trim();
+}
+
+export function reserve(name: string, driver: string): void {
+  writeFileSync(`${vdpaBus}/devices/${name}/driver_override`, `${driver}\n`);
+}
+
+/** The number of the char device below a device. */
+export function charNodeOf(name: string): string {
+  const node = readdirSync(`${vdpaBus}/devices/${name}`).find((e) => e.startsWith('vhost-vdpa-'));
+  return `/dev/${node}`;
+}
+
+/** Meanwhile every write to the file fails, as a driver's refusal would: with ENOSPC. */
+export async function withFullFile(path: string, work: () => Promise<void>): Promise<void> {
+  run('mount', '--bind', '/dev/full', path);
+  try {
+    await work();
+  } finally {
+    run('umount', path);
+  }
+}
+
+export function autoprobe(on: boolean): void {
+  writeFileSync(`${vdpaBus}/drivers_autoprobe`, on ? '1' : '0');
 }

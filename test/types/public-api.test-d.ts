@@ -1,14 +1,19 @@
 import { assertType, describe, expectTypeOf, test } from 'vitest';
 import {
+  type BoundDevice,
   type CallOptions,
   type Capture,
   type CaptureOptions,
+  type ChangeOptions,
+  type CreateRequest,
   type DeviceConfig,
   type DeviceId,
   type DeviceIdParts,
+  type EnableVfsOptions,
   type ErrorCode,
   type errorCodes,
   type Finding,
+  type ForceOptions,
   type HostEvent,
   type HostEventOf,
   type HostEventType,
@@ -19,6 +24,8 @@ import {
   type PciAddress,
   type PciFunction,
   type PhysicalFunction,
+  type ProvisionDeclaration,
+  type ProvisionReport,
   parseDeviceId,
   type ResolvedCharDevice,
   type ResyncReason,
@@ -110,6 +117,36 @@ describe('a host', () => {
     expectTypeOf<VdpaHost['capture']>().returns.resolves.toEqualTypeOf<Capture>();
     expectTypeOf<CaptureOptions>().toExtend<CallOptions>();
     expectTypeOf<Capture['unanswered']>().toEqualTypeOf<readonly string[]>();
+  });
+
+  test('is changed with a time limit and a signal, by force only where that is an option', () => {
+    expectTypeOf<VdpaHost['createDevice']>().parameter(0).toEqualTypeOf<CreateRequest>();
+    expectTypeOf<VdpaHost['createDevice']>()
+      .parameter(1)
+      .toEqualTypeOf<ChangeOptions | undefined>();
+    expectTypeOf<VdpaHost['createDevice']>().returns.resolves.toEqualTypeOf<ResolvedCharDevice>();
+    expectTypeOf<VdpaHost['deleteDevice']>().parameter(1).toEqualTypeOf<ForceOptions | undefined>();
+    expectTypeOf<VdpaHost['deleteDevice']>().returns.resolves.toEqualTypeOf<void>();
+    expectTypeOf<VdpaHost['setMac']>().parameter(2).toEqualTypeOf<ChangeOptions | undefined>();
+    expectTypeOf<VdpaHost['bindDriver']>().parameter(1).toEqualTypeOf<string | null>();
+    expectTypeOf<VdpaHost['bindDriver']>().returns.resolves.toEqualTypeOf<BoundDevice>();
+    expectTypeOf<VdpaHost['enableVfs']>().returns.resolves.toEqualTypeOf<
+      readonly VirtualFunction[]
+    >();
+    expectTypeOf<VdpaHost['enableVfs']>()
+      .parameter(2)
+      .toEqualTypeOf<EnableVfsOptions | undefined>();
+    expectTypeOf<VdpaHost['provision']>().parameter(0).toEqualTypeOf<ProvisionDeclaration>();
+    expectTypeOf<VdpaHost['provision']>().returns.resolves.toEqualTypeOf<ProvisionReport>();
+    assertType<ProvisionDeclaration>({ pfs: [{ ids: '15b3:101d', devices: [{ on: 'all' }] }] });
+    // @ts-expect-error a driver of the vdpa bus
+    assertType<ProvisionDeclaration>({ pfs: [{ devices: [{ on: 'all', driver: 'vfio-pci' }] }] });
+    expectTypeOf<ChangeOptions>().not.toHaveProperty('force');
+    assertType<CreateRequest>({ managementDevice: 'pci/0000:65:00.2', features: 1n });
+    // @ts-expect-error a feature word is a bigint
+    assertType<CreateRequest>({ managementDevice: 'pci/0000:65:00.2', features: 1 });
+    // @ts-expect-error somebody must make it
+    assertType<CreateRequest>({ name: 'vdpa0' });
   });
 
   test('resolves the ids of its own inventory', () => {
@@ -214,6 +251,7 @@ describe('an error', () => {
     expectTypeOf<VdpaError>().toExtend<Error>();
     expectTypeOf<VdpaError['code']>().toEqualTypeOf<ErrorCode>();
     expectTypeOf<ErrorCode>().toEqualTypeOf<(typeof errorCodes)[number]>();
+    expectTypeOf<'DEVICE_BUSY' | 'HOST_CAPTURED' | 'CHANGE_INTERRUPTED'>().toExtend<ErrorCode>();
     expectTypeOf<'CLOSED' | 'DEVICE_AMBIGUOUS' | 'RESOURCE_EXHAUSTED'>().toExtend<ErrorCode>();
     expectTypeOf<string>().not.toExtend<ErrorCode>();
     // @ts-expect-error no such code

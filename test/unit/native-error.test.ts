@@ -38,7 +38,8 @@ describe('the error of a native call', () => {
     [105, 'ENOBUFS', 'RESOURCE_EXHAUSTED', 'later'],
     [16, 'EBUSY', 'KERNEL_REFUSED', 'later'],
     [22, 'EINVAL', 'KERNEL_REFUSED', 'never'],
-    [17, 'EEXIST', 'KERNEL_REFUSED', 'never'],
+    [17, 'EEXIST', 'DEVICE_EXISTS', 'after-fix'],
+    [19, 'ENODEV', 'DEVICE_NOT_FOUND', 'later'],
   ])('of errno %i (%s) is %s', (errno, name, code, retry) => {
     const error = nativeError(system, 'DEV_NEW', errno, '', null);
     expect(error).toMatchObject({ code, retry, errno: name, step: 'DEV_NEW' });

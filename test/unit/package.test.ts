@@ -46,7 +46,7 @@ describe('the packed package', () => {
   }, 60_000);
   afterAll(() => rmSync(home, { recursive: true, force: true }));
 
-  test('has the library, the command, and the source of the addon', () => {
+  test('has the library, the command, and the source of addon and helper', () => {
     expect(files).toEqual(
       expect.arrayContaining([
         'package.json',
@@ -60,8 +60,10 @@ describe('the packed package', () => {
         'native/core/result.h',
         'native/core/snapshot.cc',
         'native/addon/addon.cc',
+        'native/helper/main.cc',
         'docs/errors.md',
         'docs/schema/list.json',
+        'systemd/vdpa-host-provision.service',
       ]),
     );
   });

@@ -9,6 +9,12 @@ export type DocumentKind =
   | 'inventory'
   | 'event'
   | 'capture'
+  | 'create'
+  | 'delete'
+  | 'set-mac'
+  | 'bind'
+  | 'vfs'
+  | 'provision'
   | 'error';
 
 /** What every document begins with. */

@@ -20,16 +20,20 @@ const kinds = Object.keys(documentSchemas) as DocumentKind[];
 const folder = new URL('../../../docs/schema/', import.meta.url);
 
 describe('docs/schema', () => {
-  it.each(kinds)('has %s as the source makes it (UPDATE_SCHEMAS=1 writes it anew)', (kind) => {
-    const file = new URL(`${kind}.json`, folder);
-    const text = jsonSchemaText(kind);
-    const { UPDATE_SCHEMAS } = process.env;
-    if (UPDATE_SCHEMAS === '1') writeFileSync(file, text);
-    expect(existsSync(file) ? readFileSync(file, 'utf8') : null).toBe(text);
-  });
+  it.each([...kinds, 'declaration'] as const)(
+    'has %s as the source makes it (UPDATE_SCHEMAS=1 writes it anew)',
+    (kind) => {
+      const file = new URL(`${kind}.json`, folder);
+      const text = jsonSchemaText(kind);
+      const { UPDATE_SCHEMAS } = process.env;
+      if (UPDATE_SCHEMAS === '1') writeFileSync(file, text);
+      expect(existsSync(file) ? readFileSync(file, 'utf8') : null).toBe(text);
+    },
+  );
 
   it('has nothing else', () => {
-    expect(readdirSync(folder).sort()).toEqual(kinds.map((kind) => `${kind}.json`).sort());
+    const files = [...kinds, 'declaration'].map((kind) => `${kind}.json`);
+    expect(readdirSync(folder).sort()).toEqual(files.sort());
   });
 
   it.each(kinds)('%s is draft 2020-12 and closed', (kind) => {
@@ -109,6 +113,15 @@ describe('real documents fit', () => {
     ['show', ['show', 'vduse']],
     ['doctor', ['doctor']],
     ['capture', ['capture', 'host.tar.gz']],
+    ['create', ['create', 'pci/0000:b3:00.2']],
+    ['delete', ['delete', 'vdpa2']],
+    ['set-mac', ['set-mac', 'vdpa2', '02:00:00:00:00:05']],
+    ['bind', ['bind', 'vdpa2', 'vhost_vdpa']],
+    ['bind', ['bind', 'vdpa2', 'none']],
+    ['vfs', ['vfs', '65:00.0', '4']],
+    ['provision', ['provision', 'docs/provision.json']],
+    ['provision', ['provision', 'docs/provision.json', '--check']],
+    ['error', ['delete', 'vdpa1']],
     ['error', ['show', 'nothing']],
     ['error', ['show']],
   ] as const)('%s: %j', async (kind, argv) => {

@@ -1,18 +1,23 @@
-import type { HostReader } from '../../../../src/cli/command.js';
+import type { HostChanger, HostReader } from '../../../../src/cli/command.js';
 import { VdpaError } from '../../../../src/errors.js';
 import type {
   Capture,
   DeviceConfig,
+  DeviceId,
   Finding,
   HostEvent,
   Inventory,
+  PciAddress,
+  ProvisionReport,
   VdpaName,
 } from '../../../../src/index.js';
 import { pf, unbound, vf, vfDevice } from './inventory.js';
 import { sampleHost } from './sample-host.js';
 
-export interface FakeHost extends HostReader {
+export interface FakeHost extends HostReader, HostChanger {
   closed: boolean;
+  /** The changes asked for, with their arguments. */
+  readonly changes: unknown[][];
 }
 
 /** A host that answers what the test says, and remembers whether it was closed. */
@@ -51,6 +56,49 @@ export function fakeHost(
         return undefined;
       },
     }),
+    changes: [],
+    async createDevice(request, options) {
+      this.changes.push(['createDevice', request, options]);
+      const { managementDevice, name = managementDevice.replace(/^pci\//, '') } = request;
+      return {
+        id: managementDevice as DeviceId,
+        name: name as VdpaName,
+        charDevice: sampleNode,
+      };
+    },
+    async deleteDevice(name, options) {
+      this.changes.push(['deleteDevice', name, options]);
+      const { driver } = inventory.devices.find((device) => device.name === name) ?? {};
+      if (name === heldDevice) {
+        throw new VdpaError(
+          'DEVICE_BUSY',
+          `${name}: its char device is open, by qemu-system-x86 (pid 4711): detach it from its guest, or end that process`,
+          { errno: 'EBUSY', retry: 'later', step: 'open /dev/vhost-vdpa-1' },
+        );
+      }
+      if (driver === 'virtio_vdpa' && options?.force !== true) {
+        throw new VdpaError(
+          'DEVICE_IN_HOST_USE',
+          `${name}: the host itself uses it, by the driver virtio_vdpa: only force takes it away`,
+        );
+      }
+    },
+    async setMac(name, mac, options) {
+      this.changes.push(['setMac', name, mac, options]);
+    },
+    async bindDriver(name, driver, options) {
+      this.changes.push(['bindDriver', name, driver, options]);
+      const charDevice = driver === 'vhost_vdpa' ? sampleNode : null;
+      return { name: name as VdpaName, driver, charDevice };
+    },
+    async enableVfs(pf, count, options) {
+      this.changes.push(['enableVfs', pf, count, options]);
+      return inventory.vfs.filter(({ pfAddress }) => pfAddress === pf).slice(0, count);
+    },
+    async provision(declaration, options) {
+      this.changes.push(['provision', declaration, options]);
+      return { ...sampleReport, check: options?.check ?? false };
+    },
     async close() {
       this.closed = true;
     },
@@ -79,6 +127,42 @@ function sampleEvents(): readonly HostEvent[] {
     { type: 'removed', device },
   ];
 }
+/** Of the sample host: a guest has it. */
+const heldDevice = 'vdpa1';
+const sampleNode = { path: '/dev/vhost-vdpa-6', major: 511, minor: 6, nodeExists: true };
+
+const [first, second] = ['0000:65:00.0', '0000:b3:00.0'] as PciAddress[];
+const sampleReport: ProvisionReport = {
+  check: false,
+  steps: [
+    {
+      action: 'bind',
+      pf: first as PciAddress,
+      vf: 2,
+      device: 'vdpa2',
+      text: 'bind vdpa2: driver none, not vhost_vdpa',
+    },
+    {
+      action: 'set-vfs',
+      pf: second as PciAddress,
+      vf: null,
+      device: null,
+      text: '16 VFs, not 0',
+    },
+    {
+      action: 'create',
+      pf: second as PciAddress,
+      vf: 0,
+      device: null,
+      text: 'create a device, mac 02:00:00:00:01:00, mtu 9000',
+    },
+  ],
+  obstacles: [],
+  nodes: [
+    { pciAddress: '0000:65:00.4' as PciAddress, uid: null, gid: 104, mode: 0o660 },
+    { pciAddress: '0000:b3:00.2' as PciAddress, uid: 64055, gid: null, mode: null },
+  ],
+};
 
 export const sampleFindings: readonly Finding[] = [
   { code: 'kernel-version', severity: 'ok', message: 'Linux 6.12.9', cure: null },

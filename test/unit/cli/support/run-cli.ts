@@ -1,4 +1,4 @@
-import type { HostReader } from '../../../../src/cli/command.js';
+import type { HostChanger, HostReader } from '../../../../src/cli/command.js';
 import type { CliIo } from '../../../../src/cli/io.js';
 import { run } from '../../../../src/cli/run.js';
 import type { VdpaHostOptions } from '../../../../src/index.js';
@@ -18,7 +18,7 @@ export async function runCli(
   {
     host = fakeHost(),
     ...io
-  }: { host?: HostReader } & Partial<
+  }: { host?: HostReader & HostChanger } & Partial<
     Pick<CliIo, 'isTty' | 'env' | 'columns' | 'signal' | 'now'>
   > = {},
 ): Promise<CliRun> {

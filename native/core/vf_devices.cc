@@ -1,0 +1,39 @@
+#include "vf_devices.h"
+
+#include <string_view>
+#include <unordered_set>
+#include <utility>
+
+#include "device_path.h"
+#include "vdpa_bus.h"
+
+namespace vdpa {
+
+Result<VfDevices> ReadVfDevices(const HostRoot& root, const std::string& pf) {
+  const std::string directory = "sys/bus/pci/devices/" + pf;
+  const auto entries = root.List(directory);
+  if (!entries) return std::unexpected(entries.error());
+  std::unordered_set<std::string> vfs;
+  for (const DirectoryEntry& entry : *entries) {
+    if (!entry.name.starts_with("virtfn")) continue;
+    const auto target = root.ReadLinkIfThere(directory + "/" + entry.name);
+    if (!target) return std::unexpected(target.error());
+    if (!target->empty()) vfs.emplace(LastComponent(*target));
+  }
+
+  VfDevices found{.num_vfs = static_cast<std::uint32_t>(vfs.size())};
+  auto devices = ReadBusDevices(root);
+  if (!devices) return std::unexpected(devices.error());
+  if (!*devices) return found;
+  for (BusDevice& device : **devices) {
+    // Whatever lies between, scalable functions of the VF included, goes with the VF.
+    for (std::string_view path = device.parent_path; !path.empty(); path = ParentPath(path)) {
+      if (!vfs.contains(std::string(LastComponent(path)))) continue;
+      found.devices.push_back(std::move(device));
+      break;
+    }
+  }
+  return found;
+}
+
+}  // namespace vdpa

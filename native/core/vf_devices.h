@@ -1,0 +1,22 @@
+// The vDPA devices that stand on a PF's VFs.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "host_root.h"
+#include "records.h"
+#include "result.h"
+
+namespace vdpa {
+
+struct VfDevices {
+  std::uint32_t num_vfs = 0;
+  std::vector<BusDevice> devices;
+};
+
+/// `pf` is a PCI address. Fault::kGone when there is no such function.
+Result<VfDevices> ReadVfDevices(const HostRoot& root, const std::string& pf);
+
+}  // namespace vdpa

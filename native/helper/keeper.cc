@@ -1,0 +1,246 @@
+#include "helper/keeper.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/device_holders.h"
+#include "core/unique_fd.h"
+#include "core/vdpa_bus.h"
+#include "core/vf_devices.h"
+#include "helper/worker.h"
+
+namespace vdpa::helper {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+/// How long after the deadline the worker may take to put back what it took.
+constexpr milliseconds kGrace{500};
+constexpr milliseconds kNodePoll{2};
+constexpr std::size_t kReportBuffer = 4096;
+
+struct Held {
+  std::string directory;  ///< the char device's own, gone together with its node
+  UniqueFd fd;
+};
+
+/// The devices that the task is about; nothing when it was refused.
+std::optional<std::vector<BusDevice>> Inspect(const HostRoot& root, const ChangeTask& task,
+                                              const Report& report) {
+  if (task.kind == ChangeTask::Kind::kSetVfs) {
+    auto found = ReadVfDevices(root, task.target);
+    if (!found && IsGone(found.error())) {
+      report.Refused("gone", task.target);
+    } else if (!found) {
+      report.Failed(found.error());
+    } else if (found->num_vfs != task.vfs_now) {
+      report.Refused("changed", task.target);
+    } else {
+      return std::move(found->devices);
+    }
+    return std::nullopt;
+  }
+  auto device = ReadBusDevice(root, task.target);
+  if (!device) {
+    report.Failed(device.error());
+    return std::nullopt;
+  }
+  if (!*device) {
+    report.Refused("gone", task.target);
+    return std::nullopt;
+  }
+  return std::vector{*std::move(*device)};
+}
+
+std::string HolderText(const HostRoot& root, const CharDevice& node) {
+  const auto holders = FindHolders(root, node.name, {node.major, node.minor});
+  std::string text;
+  if (!holders) return text;
+  for (const DeviceHolder& holder : *holders) {
+    text += (text.empty() ? "" : ", ") + holder.command + " (pid " + holder.pid + ")";
+  }
+  return text;
+}
+
+/// Opens the device's char device: from here on nobody else can, until it is closed with its node
+/// gone. Nothing when it was refused.
+std::optional<Held> Hold(const HostRoot& root, const BusDevice& device, const Report& report) {
+  const std::string& name = device.name;
+  if (!device.char_device) {
+    report.Refused("changed", name);  // just being bound, or unbound
+    return std::nullopt;
+  }
+  const CharDevice& node = *device.char_device;
+  const std::string path = "dev/" + node.name;
+  report.Look("open /" + path);
+  Result<UniqueFd> fd = root.OpenCharDevice(path, {node.major, node.minor});
+  // A missing or stale node says nothing about the device, which may be open by another.
+  const int first = fd ? 0 : fd.error().errno_value;
+  if (first == ENOENT || first == EBADFD) {
+    Result<UniqueFd> by_number = root.OpenByNumber({node.major, node.minor});
+    const bool possible = by_number || by_number.error().errno_value == EBUSY;
+    if (possible) fd = std::move(by_number);
+  }
+  if (!fd) {
+    const Error& error = fd.error();
+    if (error.errno_value == EBUSY) {
+      report.Refused("busy", name, HolderText(root, node));
+    } else if (error.errno_value == EBADFD) {
+      report.Refused("node-mismatch", name, "/" + path);
+    } else if (error.errno_value == ENOENT) {
+      report.Refused("no-node", name, "/" + path);
+    } else if (IsGone(error)) {
+      report.Refused("changed", name);
+    } else {
+      report.Failed(error);
+    }
+    return std::nullopt;
+  }
+  // While it is open neither name nor number can go to another; but before they may have.
+  const auto again = FindCharDevice(root, name);
+  if (!again || !*again || (*again)->major != node.major || (*again)->minor != node.minor) {
+    report.Refused("changed", name);
+    return std::nullopt;
+  }
+  return Held{"sys/bus/vdpa/devices/" + name + "/" + node.name, *std::move(fd)};
+}
+
+/// Whether the task takes this device from the driver it is bound to.
+bool IsTaken(const BusDevice& device, const ChangeTask& task) {
+  if (device.driver.empty()) return false;
+  return task.kind != ChangeTask::Kind::kBind || device.driver != task.driver;
+}
+
+/// Everything that stands against it, before anything is touched: first what can be read, then the
+/// opening of each char device. Nothing when it was refused.
+std::optional<std::vector<Held>> HoldAll(const HostRoot& root, const ChangeTask& task,
+                                         const std::vector<BusDevice>& devices,
+                                         const Report& report) {
+  for (const BusDevice& device : devices) {
+    if (IsTaken(device, task) && device.driver != kVhostDriver && !task.force) {
+      report.Refused("host-use", device.name, device.driver);
+      return std::nullopt;
+    }
+  }
+  std::vector<Held> held;
+  for (const BusDevice& device : devices) {
+    if (!IsTaken(device, task) || device.driver != kVhostDriver) continue;
+    auto one = Hold(root, device, report);
+    if (!one) return std::nullopt;
+    held.push_back(*std::move(one));
+  }
+  return held;
+}
+
+bool IsEnd(std::string_view line) {
+  return line.starts_with("done") || line.starts_with("refused") || line.starts_with("failed");
+}
+
+/// Passes the worker's lines on and closes the char devices one after the other, in the order in
+/// which the worker unbinds them.
+class Watch {
+ public:
+  Watch(const HostRoot& root, const Report& report, std::vector<Held> held, UniqueFd lines)
+      : root_(root), report_(report), held_(std::move(held)), lines_(std::move(lines)) {}
+
+  /// False when the time was up first.
+  bool UntilEnd(Deadline deadline) {
+    for (;;) {
+      const auto left = std::chrono::ceil<milliseconds>(deadline - steady_clock::now());
+      if (left <= milliseconds::zero()) return false;
+      const bool polls = next_ < held_.size();
+      pollfd ready{.fd = lines_.Get(), .events = POLLIN, .revents = 0};
+      const int count = poll(&ready, 1, static_cast<int>((polls ? kNodePoll : left).count()));
+      if (count > 0 && !PassOn()) return true;
+      if (polls) CloseIfGone();
+    }
+  }
+
+  bool SawEnd() const { return saw_end_; }
+
+ private:
+  /// False when the worker has ended.
+  bool PassOn() {
+    std::array<char, kReportBuffer> buffer;
+    const ssize_t got = read(lines_.Get(), buffer.data(), buffer.size());
+    if (got < 0) return errno == EINTR;
+    if (got == 0) return false;
+    pending_.append(buffer.data(), static_cast<std::size_t>(got));
+    for (std::size_t end = 0; (end = pending_.find('\n')) != std::string::npos;) {
+      saw_end_ = saw_end_ || IsEnd(pending_);
+      report_.Raw(std::string_view(pending_).substr(0, end + 1));
+      pending_.erase(0, end + 1);
+    }
+    return true;
+  }
+
+  void CloseIfGone() {
+    const auto there = root_.Exists(held_[next_].directory);
+    if (!there || *there) return;
+    held_[next_].fd = UniqueFd();
+    ++next_;
+  }
+
+  const HostRoot& root_;
+  const Report& report_;
+  std::vector<Held> held_;
+  std::size_t next_ = 0;
+  UniqueFd lines_;
+  std::string pending_;
+  bool saw_end_ = false;
+};
+
+}  // namespace
+
+void Keep(const std::shared_ptr<const HostRoot>& root, const ChangeTask& task,
+          const Report& report) {
+  const Deadline deadline = steady_clock::now() + task.timeout;
+  const auto devices = Inspect(*root, task, report);
+  if (!devices) return;
+  auto held = HoldAll(*root, task, *devices, report);
+  if (!held) return;
+
+  std::array<int, 2> ends{};
+  if (pipe2(ends.data(), O_CLOEXEC) != 0) return report.Failed(SystemError("pipe", errno).error());
+  UniqueFd from_worker(ends[0]);
+  UniqueFd to_keeper(ends[1]);
+  const pid_t keeper = getpid();
+  // A process, not a thread: one that the kernel keeps in an unbind shares no descriptor with us,
+  // so the end of this process, however it comes, closes what that unbind waits for.
+  const pid_t worker = fork();
+  if (worker < 0) return report.Failed(SystemError("fork", errno).error());
+  if (worker == 0) {
+    held->clear();
+    from_worker = UniqueFd();
+    close(STDOUT_FILENO);  // its end tells the caller that the keeper has ended
+    // No step is begun that nobody watches.
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != keeper) _exit(1);
+    Worker(root, task, Report(to_keeper.Get()), deadline).Run(*devices);
+    _exit(0);
+  }
+  to_keeper = UniqueFd();
+  Watch watch(*root, report, *std::move(held), std::move(from_worker));
+  if (!watch.UntilEnd(deadline + kGrace)) {
+    report.Line({"stuck"});
+  } else if (!watch.SawEnd()) {
+    report.Line({"died"});
+  }
+  // Not waited for: a worker that is still in the kernel is init's to bury.
+}
+
+}  // namespace vdpa::helper

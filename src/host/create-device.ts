@@ -1,0 +1,279 @@
+import { VdpaError } from '../errors.js';
+import type { ManagementDeviceRow } from '../rows.js';
+import { inTurns } from '../turns.js';
+import { Change } from './change.js';
+import type { ChangeOptions, Connection } from './connection.js';
+import {
+  type DeviceId,
+  pciDeviceId,
+  scalableFunctionDeviceId,
+  softwareDeviceId,
+} from './device-id.js';
+import { deviceClasses, featureNames } from './features.js';
+import { runHelper } from './helper.js';
+import { inventoryOf } from './inventory.js';
+import { managementHandle } from './management-device.js';
+import type { CreateRequest } from './parse-create-request.js';
+import { isPciAddress } from './pci-address.js';
+import type { ResolvedCharDevice, Resolver } from './resolver.js';
+
+/** virtio feature bits without which the kernel refuses an attribute. */
+const neededFeatures = { mac: 1n << 5n, mtu: 1n << 3n, maxVqPairs: 1n << 22n } as const;
+
+/**
+ * Makes a device that can be used: acknowledged by the kernel, bound to vhost_vdpa, its node there.
+ * When a step fails, or the signal comes, after the kernel has made it, it is deleted again.
+ */
+export async function createDevice(
+  connection: Connection,
+  resolver: Resolver,
+  request: CreateRequest,
+  options: ChangeOptions | undefined,
+): Promise<ResolvedCharDevice> {
+  const change = new Change(connection, options);
+  const { signal } = change;
+  const parent = await findParent(connection, request.managementDevice, change);
+  const name = request.name ?? defaultName(connection, parent);
+  const what = `create ${name}`;
+  await assertPossible(connection, parent, name, request, what, change);
+  const id = await identityOf(connection, parent, name, change);
+  signal?.throwIfAborted();
+
+  await connection.call(
+    what,
+    (native, timeoutMs) =>
+      native.addDevice(
+        {
+          name,
+          managementBus: parent.bus,
+          managementName: parent.name,
+          mac: request.mac ?? null,
+          mtu: request.mtu ?? null,
+          maxVqPairs: request.maxVqPairs ?? null,
+          features: request.features ?? null,
+        },
+        timeoutMs,
+      ),
+    // Without the signal: what the kernel is making can be undone only once it has answered.
+    { timeoutMs: change.left, changes: true },
+  );
+  try {
+    signal?.throwIfAborted();
+    const made = await makeUsable(resolver, id, name, change);
+    signal?.throwIfAborted();
+    return made;
+  } catch (reason) {
+    await undo(name, reason, change);
+    throw reason instanceof VdpaError ? undone(reason) : reason;
+  }
+}
+
+async function makeUsable(
+  resolver: Resolver,
+  id: DeviceId,
+  name: string,
+  change: Change,
+): Promise<ResolvedCharDevice> {
+  // With autoprobe on the kernel has bound it already: to vhost_vdpa, and all is done, or to
+  // virtio_vdpa, from which it is taken by force, since it is nobody's yet but ours.
+  try {
+    return mine(resolver.resolve(id), name);
+  } catch (reason) {
+    if (!(reason instanceof VdpaError)) throw reason;
+  }
+  await runHelper({
+    what: `bind ${name}`,
+    verb: 'bind',
+    force: true,
+    words: [name, 'vhost_vdpa'],
+    timeoutMs: change.left,
+  });
+  return mine(resolver.resolve(id), name);
+}
+
+/** The id may lead to another device by now: somebody deleted ours and made one. */
+function mine(resolved: ResolvedCharDevice, name: string): ResolvedCharDevice {
+  if (resolved.name === name) return resolved;
+  throw new VdpaError('DEVICE_CHANGED', `create ${name}: ${resolved.name} stands there now`, {
+    retry: 'later',
+  });
+}
+
+/** Deletes what was made, whoever bound it meanwhile; not there any more is as good. */
+async function undo(name: string, reason: unknown, change: Change): Promise<void> {
+  const { timeoutMs } = change;
+  try {
+    await runHelper({
+      what: `delete ${name}`,
+      verb: 'delete',
+      force: true,
+      words: [name],
+      timeoutMs,
+    });
+  } catch (failure) {
+    if (failure instanceof VdpaError && failure.code === 'DEVICE_NOT_FOUND') return;
+    const why = reason instanceof Error ? reason.message : String(reason);
+    const how = failure instanceof Error ? failure.message : String(failure);
+    throw new VdpaError(
+      reason instanceof VdpaError ? reason.code : 'CHANGE_INTERRUPTED',
+      `create ${name}: ${why}; and it could not be deleted again: ${how}`,
+      {
+        outcome: 'partial',
+        retry: 'after-fix',
+        leftovers: [`the vDPA device ${name}`],
+        cause: reason,
+      },
+    );
+  }
+}
+
+function undone(error: VdpaError): VdpaError {
+  const { code, message, errno, extack, step, retry } = error;
+  return new VdpaError(code, `${message}; the new device has been deleted again`, {
+    errno,
+    extack,
+    step,
+    retry,
+    outcome: 'undone',
+    cause: error,
+  });
+}
+
+async function findParent(
+  connection: Connection,
+  handle: string,
+  { signal, left: timeoutMs }: Change,
+): Promise<ManagementDeviceRow> {
+  const { managementDevices: parents } = await connection.call(
+    `management device ${handle}`,
+    (native, ms) => native.familyLists(ms),
+    { signal, timeoutMs },
+  );
+  const parent = parents.find(({ bus, name }) => managementHandle(bus, name) === handle);
+  if (parent !== undefined) return parent;
+  throw new VdpaError(
+    'DEVICE_NOT_FOUND',
+    `${handle}: no such management device: load the NIC's vDPA driver, or see 'vdpa-host tree' for those there are`,
+    { retry: 'later' },
+  );
+}
+
+/**
+ * The parent's own name, unique as long as a parent has one device. Software parents may have more,
+ * and theirs lie beside the parent itself: the first that is free of `vdpasim_net0`, `vdpasim_net1`
+ * and so on.
+ */
+function defaultName(connection: Connection, { bus, name }: ManagementDeviceRow): string {
+  if (bus !== '') return name;
+  if (name === 'vduse') {
+    throw new TypeError('createDevice: name: a vduse device has the name its own program gave it');
+  }
+  for (let number = 0; ; number++) {
+    const candidate = `${name}${number}`;
+    if (!isTaken(connection, candidate, 'sys/devices')) return candidate;
+  }
+}
+
+/** A device becomes a folder in its parent's, beside what that has already. */
+function isTaken({ native }: Connection, name: string, folder: string): boolean {
+  return native.exists(`sys/bus/vdpa/devices/${name}`) || native.exists(`${folder}/${name}`);
+}
+
+/** @throws {VdpaError} what the kernel would refuse, or do and regret, in words it does not have */
+async function assertPossible(
+  connection: Connection,
+  parent: ManagementDeviceRow,
+  name: string,
+  request: CreateRequest,
+  what: string,
+  { signal, left: timeoutMs }: Change,
+): Promise<void> {
+  const handle = managementHandle(parent.bus, parent.name);
+  const { native } = connection;
+  if (!native.exists('sys/bus/vdpa/drivers/vhost_vdpa')) {
+    throw new VdpaError(
+      'DRIVER_MISSING',
+      `${what}: the driver vhost_vdpa is not there: load it (modprobe vhost_vdpa)`,
+    );
+  }
+  assertSupported(parent, handle, request, what);
+  const folder = parent.bus === '' ? 'sys/devices' : `sys/bus/${parent.bus}/devices/${parent.name}`;
+  if (isTaken(connection, name, folder)) {
+    throw new VdpaError('DEVICE_EXISTS', `${what}: the name is taken: give another`);
+  }
+  if (parent.bus === '') return;
+  // Some drivers would make a second one and fail badly when their function goes.
+  const { vdpaDevices: devices } = await connection.call(
+    what,
+    (native, ms) => native.familyLists(ms),
+    { signal, timeoutMs },
+  );
+  const other = devices.find(
+    (row) => row.managementBus === parent.bus && row.managementName === parent.name,
+  );
+  if (other !== undefined) {
+    throw new VdpaError(
+      'DEVICE_EXISTS',
+      `${what}: ${handle} has its device already, ${other.name}: delete that first`,
+    );
+  }
+}
+
+function assertSupported(
+  parent: ManagementDeviceRow,
+  handle: string,
+  { mac, mtu, maxVqPairs, features }: CreateRequest,
+  what: string,
+): void {
+  const refuse = (why: string): never => {
+    throw new VdpaError('NOT_SUPPORTED', `${what}: ${why}`, { retry: 'never' });
+  };
+  const classes = deviceClasses(parent.supportedClasses);
+  const attributes = Object.entries({ mac, mtu, maxVqPairs }).filter(
+    ([, value]) => value !== undefined,
+  );
+  const [attribute] = attributes[0] ?? [];
+  if (attribute !== undefined && !classes.includes('net')) {
+    refuse(`${handle} makes no network devices (${classes.join(', ')}), so none with ${attribute}`);
+  }
+  if (maxVqPairs !== undefined && parent.maxVqs !== null && maxVqPairs * 2 > parent.maxVqs) {
+    refuse(`${handle} has ${parent.maxVqs} virtqueues at most, too few for ${maxVqPairs} pairs`);
+  }
+  if (features === undefined) return;
+  const [only = null, second] = classes;
+  const names = (mask: bigint): string =>
+    featureNames(mask, second === undefined ? only : null).join(' ');
+  const { supportedFeatures } = parent;
+  if (supportedFeatures !== null && (features & ~supportedFeatures) !== 0n) {
+    refuse(`${handle} does not offer ${names(features & ~supportedFeatures)}`);
+  }
+  const needed =
+    (mac === undefined ? 0n : neededFeatures.mac) |
+    (mtu === undefined ? 0n : neededFeatures.mtu) |
+    (maxVqPairs === undefined || maxVqPairs === 1 ? 0n : neededFeatures.maxVqPairs);
+  if ((needed & ~features) !== 0n) {
+    refuse(`the attributes asked for need the features ${names(needed & ~features)} as well`);
+  }
+}
+
+/** The id that an inventory will give the new device. */
+async function identityOf(
+  connection: Connection,
+  { bus, name: parentName }: ManagementDeviceRow,
+  name: string,
+  { signal, left: timeoutMs }: Change,
+): Promise<DeviceId> {
+  if (bus === 'pci' && isPciAddress(parentName)) return pciDeviceId(parentName);
+  if (bus === '') return softwareDeviceId(name);
+  const { managementDevices } = await connection.call(
+    `place of ${parentName}`,
+    async (native, ms) => await inTurns(inventoryOf(await native.snapshot(ms))),
+    { signal, timeoutMs },
+  );
+  const handle = managementHandle(bus, parentName);
+  const parent = managementDevices.find((candidate) => candidate.handle === handle);
+  const { pciAddress = null, sfNumber = null } = parent ?? {};
+  if (pciAddress === null) return softwareDeviceId(name);
+  if (sfNumber !== null) return scalableFunctionDeviceId(pciAddress, sfNumber);
+  return /\.sf\.\d+$/.test(parentName) ? softwareDeviceId(name) : pciDeviceId(pciAddress);
+}

@@ -1,0 +1,76 @@
+import { VdpaError } from '../errors.js';
+import { inTurns } from '../turns.js';
+import { Change, unlessAborted } from './change.js';
+import type { ChangeOptions, Connection } from './connection.js';
+import { runHelper } from './helper.js';
+import { inventoryOf } from './inventory.js';
+import type { PciAddress } from './pci-address.js';
+import type { VirtualFunction } from './pci-function.js';
+
+export interface EnableVfsOptions extends ChangeOptions {
+  /** Change a number that is not 0: the kernel takes all VFs away first. Default false. */
+  readonly replace?: boolean | undefined;
+  /** Also take VFs away whose vDPA device the host itself uses, or that vfio-pci has. Default false. */
+  readonly force?: boolean | undefined;
+}
+
+/** Gives a PF this many VFs; none of those that go is in use. */
+export async function enableVfs(
+  connection: Connection,
+  pf: PciAddress,
+  count: number,
+  { replace = false, force = false, ...options }: EnableVfsOptions,
+): Promise<readonly VirtualFunction[]> {
+  const change = new Change(connection, options);
+  const { signal } = change;
+  const what = `${count} VFs of ${pf}`;
+  const { native } = connection;
+  const folder = `sys/bus/pci/devices/${pf}`;
+  if (!native.exists(folder)) {
+    throw new VdpaError('DEVICE_NOT_FOUND', `${what}: there is no such PCI function`, {
+      retry: 'later',
+    });
+  }
+  const total = native.readText(`${folder}/sriov_totalvfs`);
+  if (total === null) {
+    throw new VdpaError('NOT_SUPPORTED', `${what}: the function has no SR-IOV`, { retry: 'never' });
+  }
+  if (count > Number(total)) {
+    throw new VdpaError('NOT_SUPPORTED', `${what}: it can have ${total}`, { retry: 'never' });
+  }
+  const before = await vfsOf(connection, pf, what, change);
+  if (before.length === count) return before;
+  if (before.length > 0 && count > 0 && !replace) {
+    throw new VdpaError(
+      'VFS_EXIST',
+      `${what}: it has ${before.length}, and the kernel takes all away before it makes another number: ask for 0 first, or to replace them`,
+    );
+  }
+  const passed = force ? undefined : before.find(({ driver }) => driver === 'vfio-pci');
+  if (passed !== undefined) {
+    throw new VdpaError(
+      'DEVICE_BUSY',
+      `${what}: ${passed.address} is bound to vfio-pci, for a guest as a rule: unbind it there`,
+    );
+  }
+  const words = [pf, `${before.length}`, `${count}`];
+  await unlessAborted(
+    () => runHelper({ what, verb: 'vfs', force, words, timeoutMs: change.left }),
+    signal,
+  );
+  return await vfsOf(connection, pf, what, change);
+}
+
+async function vfsOf(
+  connection: Connection,
+  pf: PciAddress,
+  what: string,
+  { signal, left: timeoutMs }: Change,
+): Promise<readonly VirtualFunction[]> {
+  const { vfs } = await connection.call(
+    what,
+    async (native, ms) => await inTurns(inventoryOf(await native.snapshot(ms))),
+    { signal, timeoutMs },
+  );
+  return vfs.filter(({ pfAddress }) => pfAddress === pf);
+}

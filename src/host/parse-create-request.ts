@@ -1,0 +1,56 @@
+import { z } from 'zod';
+import { isVdpaName } from './device-id.js';
+import { isDeviceMac } from './mac-address.js';
+
+/** What a new device is to be. What is left out is the driver's choice. */
+export interface CreateRequest {
+  /** Handle of the management device that makes it: `pci/0000:65:00.2`, `vdpasim_net`. */
+  readonly managementDevice: string;
+  /**
+   * Name on the vdpa bus: up to 255 printable ASCII characters without blanks and slashes. Default:
+   * the management device's own name, for a VF its PCI address.
+   */
+  readonly name?: string | undefined;
+  /** Six octets in hexadecimal with colons; neither zero nor multicast. */
+  readonly mac?: string | undefined;
+  /** Bytes, 68 to 65,535. */
+  readonly mtu?: number | undefined;
+  /** Queue pairs, 1 to 32,768; mlx5 makes one unless told otherwise. */
+  readonly maxVqPairs?: number | undefined;
+  /** Mask of virtio feature bits; the device offers these and no others. */
+  readonly features?: bigint | undefined;
+}
+
+/** A new name goes through command lines, uevents and sysfs files, so it has no blanks. */
+export function isNewName(text: string): boolean {
+  return isVdpaName(text) && /^[!-~]+$/.test(text) && !text.startsWith('-');
+}
+
+const createRequest = z.strictObject({
+  managementDevice: z.string().min(1),
+  name: z
+    .string()
+    .refine(isNewName, 'expected printable ASCII without blanks and slashes, not beginning with -')
+    .optional(),
+  mac: z
+    .string()
+    .refine(isDeviceMac, 'expected a unicast address such as 02:00:00:00:00:01')
+    .optional(),
+  mtu: z.int().min(68).max(0xffff).optional(),
+  maxVqPairs: z.int().min(1).max(0x8000).optional(),
+  features: z
+    .bigint()
+    .min(0n)
+    .max(2n ** 64n - 1n)
+    .optional(),
+});
+
+/** @throws {TypeError} naming every key that is unknown or has the wrong form */
+export function parseCreateRequest(request: unknown): CreateRequest {
+  const parsed = createRequest.safeParse(request);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map((issue) =>
+    issue.path.length === 0 ? issue.message : `${issue.path.join('.')}: ${issue.message}`,
+  );
+  throw new TypeError(`createDevice: ${problems.join('; ')}`, { cause: parsed.error });
+}

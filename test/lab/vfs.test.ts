@@ -1,0 +1,95 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { VdpaHost } from '../../src/index.js';
+import * as lab from '../support/lab-host.js';
+
+let host: VdpaHost;
+beforeAll(async () => {
+  host = await VdpaHost.open();
+});
+afterAll(() => host.close());
+lab.eachOnBareHost();
+
+const failed = (call: Promise<unknown>): Promise<unknown> =>
+  call.then(
+    () => 'done',
+    (error: unknown) => error,
+  );
+
+describe('the number of a PF’s VFs', () => {
+  test('goes up from 0, stays, is replaced when that is asked for, and goes to 0', async () => {
+    const vfs = await host.enableVfs(lab.pfA, 3);
+    expect(vfs.map(({ address }) => address)).toEqual([0, 1, 2].map((n) => lab.vfOf(lab.pfA, n)));
+    const { name } = await host.createDevice({ managementDevice: `pci/${lab.vfOf(lab.pfA, 1)}` });
+    expect(await host.enableVfs(lab.pfA, 3)).toHaveLength(3);
+    expect(lab.deviceNames()).toEqual([name]);
+
+    expect(await failed(host.enableVfs(lab.pfA, 2))).toMatchObject({
+      code: 'VFS_EXIST',
+      outcome: 'unchanged',
+    });
+    expect(await host.enableVfs(lab.pfA, 2, { replace: true })).toHaveLength(2);
+    expect(lab.deviceNames()).toEqual([]);
+    expect(await host.enableVfs(lab.pfA, 0)).toEqual([]);
+  });
+
+  test('is refused above what the PF can have, and of what has none', async () => {
+    expect(await failed(host.enableVfs(lab.pfA, 17))).toMatchObject({
+      code: 'NOT_SUPPORTED',
+      errno: undefined,
+      message: expect.stringContaining('16'),
+    });
+    expect(await failed(host.enableVfs('0000:10:00.0', 1))).toMatchObject({
+      code: 'NOT_SUPPORTED',
+    });
+    expect(await failed(host.enableVfs('0000:99:00.0', 1))).toMatchObject({
+      code: 'DEVICE_NOT_FOUND',
+    });
+  });
+
+  test('stays while one device is held or the host’s own, and no other is touched', async () => {
+    await host.enableVfs(lab.pfA, 3);
+    const [first, second, third] = [0, 1, 2].map((n) => lab.vfOf(lab.pfA, n));
+    for (const address of [first, second]) {
+      await host.createDevice({ managementDevice: `pci/${address}` });
+    }
+    lab.addDevice('vdpa2', `pci/${third}`);
+    const holder = await lab.holdAskable(host.resolve(`pci/${second}`).charDevice.path);
+    const asBefore = () => {
+      expect(lab.driverOf(`${first}`)).toBe('vhost_vdpa');
+      expect(lab.reservationOf(`${first}`)).toBe('(null)');
+      expect(lab.reservationOf('vdpa2')).toBe('(null)');
+    };
+    try {
+      for (const force of [false, true]) {
+        expect(await failed(host.enableVfs(lab.pfA, 0, { force }))).toMatchObject({
+          code: 'DEVICE_BUSY',
+          outcome: 'unchanged',
+          message: expect.stringMatching(new RegExp(`^${second}: .*perl \\(pid ${holder.pid}\\)`)),
+        });
+        asBefore();
+      }
+      expect(await holder.deviceId()).toBe('1');
+      expect(lab.vdpaAnswers()).toBe(true);
+    } finally {
+      await holder.letGo();
+    }
+
+    lab.bind('vdpa2', 'virtio_vdpa');
+    expect(await failed(host.enableVfs(lab.pfA, 0))).toMatchObject({
+      code: 'DEVICE_IN_HOST_USE',
+      outcome: 'unchanged',
+    });
+    asBefore();
+    // The PF's driver refuses after the devices were released: they are bound again.
+    await lab.withFullFile(`/sys/bus/pci/devices/${lab.pfA}/sriov_numvfs`, async () => {
+      expect(await failed(host.enableVfs(lab.pfA, 0, { force: true }))).toMatchObject({
+        errno: 'ENOSPC',
+        outcome: 'undone',
+      });
+    });
+    asBefore();
+    expect(lab.driverOf('vdpa2')).toBe('virtio_vdpa');
+    await host.enableVfs(lab.pfA, 0, { force: true });
+    expect(lab.deviceNames()).toEqual([]);
+  });
+});

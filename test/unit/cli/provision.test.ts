@@ -1,0 +1,71 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { VdpaError } from '../../../src/errors.js';
+import { fakeHost } from './support/fake-host.js';
+import { runCli } from './support/run-cli.js';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'vdpa-host-provision-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const example = 'docs/provision.json';
+const table = '0000:65:00.4 - 104 0660\n0000:b3:00.2 64055 - -\n';
+
+describe('provision', () => {
+  it('asks for what the file declares, and ends with 1 when a check finds something to do', async () => {
+    const host = fakeHost();
+    expect(await runCli(['provision', example], { host })).toMatchObject({ code: 0, stderr: '' });
+    expect(await runCli(['provision', example, '--check'], { host })).toMatchObject({ code: 1 });
+    const declaration = JSON.parse(readFileSync(example, 'utf8'));
+    expect(host.changes).toEqual([
+      ['provision', declaration, { check: false, signal: undefined }],
+      ['provision', declaration, { check: true, signal: undefined }],
+    ]);
+  });
+
+  it('ends with 0 when a check finds nothing', async () => {
+    const done = { check: true, steps: [], obstacles: [], nodes: [] };
+    const host = { ...fakeHost(), provision: async () => done };
+    expect(await runCli(['provision', example, '--check'], { host })).toMatchObject({
+      code: 0,
+      stdout: 'all is as declared\n',
+    });
+  });
+
+  it('ends with 2 when the file is not there, is no JSON, or declares what cannot be', async () => {
+    const file = join(folder, 'x.json');
+    expect(await runCli(['provision', file])).toMatchObject({ code: 2, opened: undefined });
+    writeFileSync(file, '{');
+    expect(await runCli(['provision', file])).toMatchObject({ code: 2, opened: undefined });
+    const refusal = new TypeError('declaration: pfs[0].vfs: too odd');
+    const host = { ...fakeHost(), provision: () => Promise.reject(refusal) };
+    expect(await runCli(['provision', example], { host })).toMatchObject({
+      code: 2,
+      stderr: `vdpa-host: ${example}: pfs[0].vfs: too odd (see 'vdpa-host provision --help')\n`,
+    });
+  });
+
+  it('writes the table of nodes as a whole, also when not all could be done', async () => {
+    const file = join(folder, 'nodes');
+    await runCli(['provision', example, '--nodes', file]);
+    expect([readFileSync(file, 'utf8'), readdirSync(folder)]).toEqual([table, ['nodes']]);
+    rmSync(file);
+    const whole = fakeHost();
+    const host = {
+      ...whole,
+      provision: (async (declaration, options) => {
+        if (options?.check === true) return await whole.provision(declaration, options);
+        throw new VdpaError('PROVISION_INCOMPLETE', 'not all', { leftovers: ['vf 1: why'] });
+      }) satisfies typeof whole.provision,
+    };
+    expect(await runCli(['provision', example, '--nodes', file], { host })).toMatchObject({
+      code: 1,
+      stderr: 'vdpa-host: not all [PROVISION_INCOMPLETE]\nvdpa-host: left over: vf 1: why\n',
+    });
+    expect(readFileSync(file, 'utf8')).toBe(table);
+  });
+});
