@@ -213,6 +213,8 @@ void Keep(const std::shared_ptr<const HostRoot>& root, const ChangeTask& task,
   if (!devices) return;
   auto held = HoldAll(*root, task, *devices, report);
   if (!held) return;
+  // Opening resets each device, and has taken too long: the caller has been told by now.
+  if (steady_clock::now() >= deadline) return report.Line({"stuck"});
 
   std::array<int, 2> ends{};
   if (pipe2(ends.data(), O_CLOEXEC) != 0) return report.Failed(SystemError("pipe", errno).error());

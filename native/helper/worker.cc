@@ -72,7 +72,7 @@ void Worker::Delete(const BusDevice& device) {
 void Worker::Bind(const BusDevice& device) {
   const std::string& name = device.name;
   if (device.driver != task_.driver) {
-    if (!LiftReservation(name)) return;
+    if (!IsSettled(name) || !LiftReservation(name)) return;
     taken_.push_back({.name = name});
     Taken& taken = taken_.back();
     if (!device.driver.empty() && !Unbind(name, device.driver, taken)) return;
@@ -118,13 +118,7 @@ bool Worker::WriteVfs(std::uint32_t count) {
 
 bool Worker::Release(const BusDevice& device) {
   const std::string& name = device.name;
-  report_.Look("read the state of " + name);
-  const Result<bool> leaving = IsBeingUnbound(*root_, name);
-  if (!leaving) return Fail(leaving.error());
-  // Whoever holds it open keeps the other's unbind, and would keep our delete with all of the
-  // kernel's vDPA commands behind it.
-  if (*leaving) return Refuse("leaving", name);
-
+  if (!IsSettled(name)) return false;
   taken_.push_back({.name = name});
   Taken& taken = taken_.back();
   if (!Reserve(name, taken)) return false;
@@ -133,6 +127,15 @@ bool Worker::Release(const BusDevice& device) {
   if (!driver) return Fail(driver.error());
   if (*driver != device.driver) return Refuse("changed", name);
   return driver->empty() || Unbind(name, *driver, taken);
+}
+
+bool Worker::IsSettled(const std::string& name) {
+  report_.Look("read the state of " + name);
+  const Result<bool> leaving = IsBeingUnbound(*root_, name);
+  if (!leaving) return Fail(leaving.error());
+  // Whoever holds it open keeps the other's unbind, and would keep our delete with all of the
+  // kernel's vDPA commands behind it.
+  return !*leaving || Refuse("leaving", name);
 }
 
 bool Worker::Reserve(const std::string& name, Taken& taken) {
