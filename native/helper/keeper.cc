@@ -111,8 +111,9 @@ std::optional<Held> Hold(const HostRoot& root, const BusDevice& device, const Re
     return std::nullopt;
   }
   // While it is open neither name nor number can go to another; but before they may have.
-  const auto again = FindCharDevice(root, name);
-  if (!again || !*again || (*again)->major != node.major || (*again)->minor != node.minor) {
+  const std::optional<CharDevice> again =
+      FindCharDevice(root, name).value_or(std::optional<CharDevice>());
+  if (!again || again->major != node.major || again->minor != node.minor) {
     report.Refused("changed", name);
     return std::nullopt;
   }

@@ -28,6 +28,10 @@ std::string BoundTo(const std::string& name, const std::string& driver) {
   return driver.empty() ? name + " is bound to no driver" : name + " is bound to " + driver;
 }
 
+std::string Binding(const std::string& name, const std::string& driver) {
+  return std::string("bind ").append(name).append(" to ").append(driver);
+}
+
 }  // namespace
 
 void Worker::Run(const std::vector<BusDevice>& devices) {
@@ -185,7 +189,7 @@ bool Worker::LiftReservation(const std::string& name) {
 bool Worker::BindTo(const std::string& name, const std::string& driver, Taken& taken) {
   for (int attempt = 1;; ++attempt) {
     if (!InTime()) return false;
-    report_.Step("bind " + name + " to " + driver);
+    report_.Step(Binding(name, driver));
     const Result<void> bound = BindDriver(*root_, name, driver);
     const Result<std::string> now = ReadVdpaDriver(*root_, name);
     if (!now) return Fail(now.error());
@@ -252,7 +256,7 @@ void Worker::Undo() {
     }
     if (taken.reserved && !WriteOverride(*root_, taken.name, taken.reservation)) continue;
     if (taken.change.empty()) continue;
-    report_.Step("bind " + taken.name + " to " + taken.driver);
+    report_.Step(Binding(taken.name, taken.driver));
     const Result<void> bound = BindDriver(*root_, taken.name, taken.driver);
     const Result<std::string> now = ReadVdpaDriver(*root_, taken.name);
     if (bound || (now && *now == taken.driver)) report_.Line({"undone", taken.change});
