@@ -22,10 +22,10 @@ Result<VfDevices> ReadVfDevices(const HostRoot& root, const std::string& pf) {
   }
 
   VfDevices found{.num_vfs = static_cast<std::uint32_t>(vfs.size())};
-  auto devices = ReadBusDevices(root);
-  if (!devices) return std::unexpected(devices.error());
-  if (!*devices) return found;
-  for (BusDevice& device : **devices) {
+  auto read = ReadBusDevices(root);
+  if (!read) return std::unexpected(read.error());
+  std::vector<BusDevice> devices = std::move(*read).value_or(std::vector<BusDevice>());
+  for (BusDevice& device : devices) {
     // Whatever lies between, scalable functions of the VF included, goes with the VF.
     for (std::string_view path = device.parent_path; !path.empty(); path = ParentPath(path)) {
       if (!vfs.contains(std::string(LastComponent(path)))) continue;

@@ -111,8 +111,9 @@ std::optional<Held> Hold(const HostRoot& root, const BusDevice& device, const Re
     return std::nullopt;
   }
   // While it is open neither name nor number can go to another; but before they may have.
-  const auto again = FindCharDevice(root, name);
-  if (!again || !*again || (*again)->major != node.major || (*again)->minor != node.minor) {
+  const std::optional<CharDevice> again =
+      FindCharDevice(root, name).value_or(std::optional<CharDevice>());
+  if (!again || again->major != node.major || again->minor != node.minor) {
     report.Refused("changed", name);
     return std::nullopt;
   }
@@ -213,6 +214,8 @@ void Keep(const std::shared_ptr<const HostRoot>& root, const ChangeTask& task,
   if (!devices) return;
   auto held = HoldAll(*root, task, *devices, report);
   if (!held) return;
+  // Opening resets each device, and has taken too long: the caller has been told by now.
+  if (steady_clock::now() >= deadline) return report.Line({"stuck"});
 
   std::array<int, 2> ends{};
   if (pipe2(ends.data(), O_CLOEXEC) != 0) return report.Failed(SystemError("pipe", errno).error());

@@ -28,6 +28,10 @@ std::string BoundTo(const std::string& name, const std::string& driver) {
   return driver.empty() ? name + " is bound to no driver" : name + " is bound to " + driver;
 }
 
+std::string Binding(const std::string& name, const std::string& driver) {
+  return std::string("bind ").append(name).append(" to ").append(driver);
+}
+
 }  // namespace
 
 void Worker::Run(const std::vector<BusDevice>& devices) {
@@ -72,7 +76,7 @@ void Worker::Delete(const BusDevice& device) {
 void Worker::Bind(const BusDevice& device) {
   const std::string& name = device.name;
   if (device.driver != task_.driver) {
-    if (!LiftReservation(name)) return;
+    if (!IsSettled(name) || !LiftReservation(name)) return;
     taken_.push_back({.name = name});
     Taken& taken = taken_.back();
     if (!device.driver.empty() && !Unbind(name, device.driver, taken)) return;
@@ -118,13 +122,7 @@ bool Worker::WriteVfs(std::uint32_t count) {
 
 bool Worker::Release(const BusDevice& device) {
   const std::string& name = device.name;
-  report_.Look("read the state of " + name);
-  const Result<bool> leaving = IsBeingUnbound(*root_, name);
-  if (!leaving) return Fail(leaving.error());
-  // Whoever holds it open keeps the other's unbind, and would keep our delete with all of the
-  // kernel's vDPA commands behind it.
-  if (*leaving) return Refuse("leaving", name);
-
+  if (!IsSettled(name)) return false;
   taken_.push_back({.name = name});
   Taken& taken = taken_.back();
   if (!Reserve(name, taken)) return false;
@@ -133,6 +131,15 @@ bool Worker::Release(const BusDevice& device) {
   if (!driver) return Fail(driver.error());
   if (*driver != device.driver) return Refuse("changed", name);
   return driver->empty() || Unbind(name, *driver, taken);
+}
+
+bool Worker::IsSettled(const std::string& name) {
+  report_.Look("read the state of " + name);
+  const Result<bool> leaving = IsBeingUnbound(*root_, name);
+  if (!leaving) return Fail(leaving.error());
+  // Whoever holds it open keeps the other's unbind, and would keep our delete with all of the
+  // kernel's vDPA commands behind it.
+  return !*leaving || Refuse("leaving", name);
 }
 
 bool Worker::Reserve(const std::string& name, Taken& taken) {
@@ -182,7 +189,7 @@ bool Worker::LiftReservation(const std::string& name) {
 bool Worker::BindTo(const std::string& name, const std::string& driver, Taken& taken) {
   for (int attempt = 1;; ++attempt) {
     if (!InTime()) return false;
-    report_.Step("bind " + name + " to " + driver);
+    report_.Step(Binding(name, driver));
     const Result<void> bound = BindDriver(*root_, name, driver);
     const Result<std::string> now = ReadVdpaDriver(*root_, name);
     if (!now) return Fail(now.error());
@@ -249,7 +256,7 @@ void Worker::Undo() {
     }
     if (taken.reserved && !WriteOverride(*root_, taken.name, taken.reservation)) continue;
     if (taken.change.empty()) continue;
-    report_.Step("bind " + taken.name + " to " + taken.driver);
+    report_.Step(Binding(taken.name, taken.driver));
     const Result<void> bound = BindDriver(*root_, taken.name, taken.driver);
     const Result<std::string> now = ReadVdpaDriver(*root_, taken.name);
     if (bound || (now && *now == taken.driver)) report_.Line({"undone", taken.change});

@@ -43,6 +43,8 @@ class Worker {
 
   /// Unbinds a device and keeps everybody from binding it again. False when it reported why not.
   bool Release(const BusDevice& device);
+  /// Whether nobody is unbinding it; false, reported, when somebody is.
+  bool IsSettled(const std::string& name);
   bool Reserve(const std::string& name, Taken& taken);
   bool Unbind(const std::string& name, const std::string& driver, Taken& taken);
   /// Lifts what reserves the device for another driver than the wanted one, if that was us.
