@@ -20,14 +20,32 @@ export default defineConfig({
       {
         test: {
           name: 'lab-runner',
-          include: ['test/lab-runner/**/*.test.ts'],
+          include: ['test/lab-runner/*.test.ts'],
           testTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'lab-runner-qemu',
+          include: ['test/lab-runner/qemu/*.test.ts'],
+          testTimeout: 300_000,
           fileParallelism: false,
         },
       },
       // Run inside the lab's kernel: one processor, so one file after the other.
       { test: { name: 'lab', include: ['test/lab/*.test.ts'], ...insideLab } },
       { test: { name: 'lab-scale', include: ['test/lab/scale/*.test.ts'], ...insideLab } },
+      // Inside the machine in QEMU, which is slower by far.
+      {
+        test: {
+          name: 'lab-qemu',
+          include: ['test/lab/qemu/*.test.ts'],
+          ...insideLab,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+        },
+      },
       {
         test: {
           name: 'types',

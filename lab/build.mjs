@@ -1,23 +1,25 @@
 #!/usr/bin/env node
 // SPDX-License-Identifier: Apache-2.0
 // @ts-check
-// Everything the lab is made of: packages, helpers, kernel, NIC module, a new enough iproute2.
+// Everything a lab is made of: packages, helpers, kernel, NIC module, a new enough iproute2.
 
 import { existsSync, realpathSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ensurePackages } from '../scripts/apt.mjs';
 import { cacheDir, sweepCache, touch } from './cache.mjs';
 import { buildHelpers, helpersDir } from './helpers.mjs';
 import { ensureIproute2, findIproute2 } from './iproute2.mjs';
-import { buildKernel, findKernel } from './kernel.mjs';
 import { LabError } from './lab-error.mjs';
 import { withLock } from './lock.mjs';
+import { machineNamed } from './machine.mjs';
 import { buildNic, nicDir } from './nic.mjs';
 import { say } from './step.mjs';
 
-const BUILD_PACKAGES =
-  'bc bison busybox-static cpio flex gcc iproute2 kmod libc6-dev libelf-dev libssl-dev make xz-utils';
+/** @import { Kernel, Machine } from './machine.mjs' */
+
+/** What every machine needs. */
+const PACKAGES = ['busybox-static', 'cpio', 'gcc', 'iproute2', 'kmod', 'libc6-dev', 'make'];
 
 /**
  * The parts of a built lab.
@@ -25,8 +27,7 @@ const BUILD_PACKAGES =
  * @property {string} cache
  * @property {string} guard the host's helper
  * @property {string} supervise the guest's helper
- * @property {string} linux the kernel
- * @property {string} release its version
+ * @property {Kernel} kernel
  * @property {string} nic folder of the NIC module
  * @property {string[]} path folders that come first in PATH in the lab
  */
@@ -34,10 +35,11 @@ const BUILD_PACKAGES =
 /**
  * The lab for the sources as they are now, if it is built.
  * @param {string} [cache]
+ * @param {Machine['name']} [machine]
  * @returns {Lab | undefined}
  */
-export function findLab(cache = cacheDir()) {
-  const kernel = findKernel(cache);
+export function findLab(cache = cacheDir(), machine = 'uml') {
+  const kernel = machineNamed(machine).find(cache);
   if (!kernel) return undefined;
   const helpers = helpersDir(cache);
   const nic = nicDir(cache, kernel);
@@ -49,8 +51,7 @@ export function findLab(cache = cacheDir()) {
     cache,
     guard: join(helpers, 'guard'),
     supervise: join(helpers, 'supervise'),
-    linux: join(kernel.dir, 'linux'),
-    release: kernel.release,
+    kernel,
     nic,
     path,
   };
@@ -58,26 +59,27 @@ export function findLab(cache = cacheDir()) {
 
 /**
  * Build what is missing of the lab. Quick when nothing is.
- * @param {{ cache?: string, upgrade?: boolean }} [options] upgrade: ask apt for a newer kernel source
+ * @param {{ cache?: string, machine?: Machine['name'], upgrade?: boolean }} [options]
+ *   upgrade: ask apt for a newer kernel
  * @returns {Promise<Lab>}
  */
 export async function ensureLab(options = {}) {
   const cache = options.cache ?? cacheDir();
-  const there = options.upgrade ? undefined : labIfPossible(cache);
+  const machine = machineNamed(options.machine ?? 'uml');
+  const there = options.upgrade ? undefined : labIfPossible(cache, machine.name);
   if (there) {
-    for (const part of [there.linux, there.guard, there.nic]) touch(join(part, '..'));
-    touch(there.nic);
+    for (const part of [...there.kernel.folders, dirname(there.guard), there.nic]) touch(part);
     return there;
   }
-  ensurePackages(BUILD_PACKAGES.split(' '), 'the lab', say);
+  ensurePackages([...PACKAGES, ...machine.packages], 'the lab', say);
   await withLock(join(cache, 'build.lock'), say, async () => {
     sweepCache(cache);
     const guard = join(await buildHelpers(cache), 'guard');
-    const kernel = await buildKernel(cache, guard, { upgrade: options.upgrade ?? false });
+    const kernel = await machine.build(cache, guard, options.upgrade ?? false);
     await buildNic(cache, guard, kernel);
   });
   await ensureIproute2(cache);
-  const lab = findLab(cache);
+  const lab = findLab(cache, machine.name);
   if (!lab) throw new LabError('the lab was built and is not there: did its sources change?');
   return lab;
 }
@@ -85,10 +87,11 @@ export async function ensureLab(options = {}) {
 /**
  * findLab, where a machine without a compiler has no lab rather than an error.
  * @param {string} cache
+ * @param {Machine['name']} machine
  */
-function labIfPossible(cache) {
+function labIfPossible(cache, machine) {
   try {
-    return findLab(cache);
+    return findLab(cache, machine);
   } catch (error) {
     if (error instanceof LabError) return undefined;
     throw error;
@@ -97,18 +100,24 @@ function labIfPossible(cache) {
 
 async function main() {
   const { values } = parseArgs({
-    options: { upgrade: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+    options: {
+      machine: { type: 'string', default: 'uml' },
+      upgrade: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
+    },
   });
   if (values.help) {
-    console.log(`usage: node lab/build.mjs [--upgrade]
+    console.log(`usage: node lab/build.mjs [--machine uml|qemu] [--upgrade]
 
 Build the lab's kernel, NIC module and helpers into the cache; quick when they are there.
-  --upgrade  ask apt whether there is a newer kernel source, and build that
+  --machine uml|qemu  which kernel: User-Mode Linux, or the distribution's own for QEMU
+  --upgrade           ask apt whether there is a newer kernel, and take that
 The cache is $VDPA_HOST_CACHE, else \${XDG_CACHE_HOME:-~/.cache}/vdpa-host.`);
     return;
   }
-  const lab = await ensureLab({ upgrade: values.upgrade ?? false });
-  say(`the lab is ready: kernel ${lab.release}, NIC ${lab.nic}`);
+  const machine = machineNamed(values.machine).name;
+  const lab = await ensureLab({ machine, upgrade: values.upgrade ?? false });
+  say(`the lab is ready: kernel ${lab.kernel.release}, NIC ${lab.nic}`);
 }
 
 if (process.argv[1] && realpathSync(process.argv[1]) === import.meta.filename) {

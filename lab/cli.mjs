@@ -5,6 +5,7 @@
 
 import { parseArgs } from 'node:util';
 import { LabError } from './lab-error.mjs';
+import { machineNamed } from './machine.mjs';
 import { lastLines } from './outcome.mjs';
 import { runInLab } from './run.mjs';
 
@@ -14,6 +15,8 @@ Run COMMAND as root in a kernel of its own, over this machine's file system: rea
 checkout and the working directory, with an empty /tmp, /run, /var/tmp, /dev/shm and HOME. Its
 output, standard error and exit status come back.
 
+  --machine uml|qemu   which kernel: User-Mode Linux (uml, unless said otherwise), or the
+                       distribution's own in QEMU, with two NUMA nodes, processors and an IOMMU
   --sh                 COMMAND is a bash script in one argument
   --timeout SECONDS    end everything after this time (600; 0: never)
   --memory MIB         memory of the guest (1024)
@@ -21,7 +24,7 @@ output, standard error and exit status come back.
   --no-nic             without the NIC
   --no-vdpa            load no vDPA module, and no NIC
   --no-autoprobe       no driver binds to a new vDPA device by itself
-  --disk FILE          a disk, repeatable: /dev/ubda, /dev/ubdb, ...
+  --disk FILE          a disk, repeatable: /dev/ubda, /dev/ubdb, ... (QEMU: /dev/vda, ...)
   --env KEY=VALUE      a variable of the command's environment, repeatable
   --cwd DIR            working directory (the current one)
   --writable DIR       another folder that the command may change, repeatable
@@ -29,7 +32,7 @@ output, standard error and exit status come back.
   --help               this text
 
 Exit status: the command's; 124: the time limit; 125: the lab itself failed; 128 + N: signal N.
-Build the lab first, once: node lab/build.mjs
+Build the lab first, once: node lab/build.mjs [--machine qemu]
 `;
 
 /** @param {string[]} pairs @param {string} option */
@@ -63,6 +66,7 @@ function parse(argv) {
   const flag = /** @type {const} */ ({ type: 'boolean', default: false });
   const text = /** @type {const} */ ({ type: 'string' });
   const options = {
+    machine: text,
     sh: flag,
     timeout: text,
     memory: text,
@@ -112,6 +116,7 @@ async function main() {
   const seconds = number(values.timeout, '--timeout');
   const parameters = keyValues(values.nic, '--nic');
   const result = await runInLab(values.sh ? script : command, {
+    machine: values.machine === undefined ? undefined : machineNamed(values.machine).name,
     timeoutMs: seconds === undefined ? undefined : seconds * 1000,
     memoryMiB: number(values.memory, '--memory'),
     nic: values['no-nic'] ? false : values.nic.length > 0 ? parameters : undefined,

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # PID 1 of the lab. The kernel command line names the run directory (labrun=), which holds
-# plan.sh (calls of the functions below, written by the runner), command.sh (what to run), the
-# helper `supervise`, and receives `result`. Messages go to the kernel log.
+# guest.sh (what depends on the machine), plan.sh (calls of the functions below, written by the
+# runner), command.sh (what to run), the helper `supervise`, and receives `result`. Messages go to
+# the kernel log.
 #
 # Everything here is busybox, which is static: a dynamic program costs ten times as much to start
 # in User-Mode Linux.
@@ -22,6 +23,8 @@ read -r line </proc/cmdline
 for word in $line; do
   case $word in labrun=*) run=${word#labrun=} ;; esac
 done
+# shellcheck disable=SC1091
+. "$run/guest.sh" || fail "no $run/guest.sh"
 
 # --- mounts -------------------------------------------------------------------------------------
 $b mount -t sysfs sysfs /sys
@@ -37,9 +40,8 @@ $b ln -sf /proc/self/fd/1 /dev/stdout
 $b ln -sf /proc/self/fd/2 /dev/stderr
 $b mount -t tmpfs -o mode=755 tmpfs /run
 $b mkdir -p /run/host /run/lab /run/modroot /run/bin /run/home /run/lock
-# The host once more, writable: only the directories that the plan names are bound from here, and
-# then it goes. No path ever passes through a mount option, where a comma would end it.
-$b mount -t hostfs -o / none /run/host || fail 'no hostfs'
+# Only the directories that the plan names are bound from here, and then it goes.
+mount_host || fail 'cannot mount the host'
 $b mount -o bind "/run/host$run" /run/lab || fail "no run directory $run"
 $b mount -t tmpfs -o mode=1777 tmpfs /tmp
 $b mount -t tmpfs -o mode=1777 tmpfs /var/tmp
@@ -70,12 +72,13 @@ autoprobe() { echo "$1" >/sys/bus/vdpa/drivers_autoprobe; }
 
 # shellcheck disable=SC1091
 . /run/lab/plan.sh || fail 'no plan'
-$b umount /run/host
+$b umount -l /run/host
 $b ip link set lo up
 
 # --- the command --------------------------------------------------------------------------------
 # supervise is copied by the runner, so that a rebuild of the lab cannot change it under our feet.
-/run/lab/supervise /dev/tty1 /dev/tty2 /run/lab/result /bin/sh /run/lab/command.sh
-echo $? >/proc/exitcode
+# shellcheck disable=SC2154
+/run/lab/supervise "$stdout" "$stderr" /run/lab/result /bin/sh /run/lab/command.sh
+end $?
 $b sync
 $b poweroff -f

@@ -1,48 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // @ts-check
-// The guest's memory is an unnamed file of the host, mapped executable.
 
-import { readFileSync, statfsSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { LabError } from './lab-error.mjs';
 
-const MIN_MIB = 64;
-
-/** @param {string} dir */
-function freeMib(dir) {
-  try {
-    const { bavail, bsize } = statfsSync(dir);
-    return Math.floor((bavail * bsize) / 2 ** 20);
-  } catch {
-    return 0;
-  }
-}
-
-/** @param {string} dir */
-function isNoexec(dir) {
-  const line = readFileSync('/proc/self/mounts', 'utf8')
-    .split('\n')
-    .findLast((mount) => mount.split(' ')[1] === dir);
-  return line?.split(' ')[3]?.split(',').includes('noexec') ?? false;
-}
-
 /**
- * Check the size and choose where the memory's file goes: /dev/shm, which is memory, else /tmp.
+ * Refuse a size of the guest's memory that no machine here can have.
  * @param {number} mib
- * @returns {string}
+ * @param {number} least what the machine's kernel needs to reach the command
  */
-export function memoryDir(mib) {
-  const machine = Math.floor(totalmem() / 2 ** 20);
-  if (!Number.isInteger(mib) || mib < MIN_MIB || mib > machine) {
-    throw new LabError(
-      `memory must be a whole number of MiB from ${MIN_MIB} to ${machine}: ${mib}`,
-    );
+export function checkMemory(mib, least) {
+  const most = Math.floor(totalmem() / 2 ** 20);
+  if (!Number.isInteger(mib) || mib < least || mib > most) {
+    throw new LabError(`memory must be a whole number of MiB from ${least} to ${most}: ${mib}`);
   }
-  for (const dir of ['/dev/shm', '/tmp']) {
-    if (freeMib(dir) >= mib && !isNoexec(dir)) return dir;
-  }
-  throw new LabError(
-    `no room for ${mib} MiB of guest memory: /dev/shm has ${freeMib('/dev/shm')} MiB free and ` +
-      `/tmp ${freeMib('/tmp')} (and neither may be mounted noexec); ask for less memory`,
-  );
 }

@@ -5,11 +5,11 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { contentKey, folderContent, install } from './cache.mjs';
 import { Steps, say } from './step.mjs';
 
-/** @import { Kernel } from './kernel.mjs' */
+/** @import { Kernel } from './machine.mjs' */
 
 const sources = join(import.meta.dirname, 'nic');
 /** Change it when the steps below change what comes out. */
@@ -21,7 +21,7 @@ const RECIPE = '1';
  * @param {Kernel} kernel
  */
 export function nicDir(cache, kernel) {
-  return join(cache, `nic-${contentKey(RECIPE, basename(kernel.dir), ...folderContent(sources))}`);
+  return join(cache, `nic-${contentKey(RECIPE, kernel.key, ...folderContent(sources))}`);
 }
 
 /**
@@ -46,10 +46,10 @@ export async function buildNic(cache, guard, kernel) {
   await install(dir, async (temporary) => {
     const work = join(temporary, 'work');
     cpSync(sources, work, { recursive: true });
-    await steps.run('make', ['-C', join(kernel.dir, 'source'), 'ARCH=um', `M=${work}`, 'modules'], {
+    await steps.run('make', [...kernel.make, `M=${work}`, 'modules'], {
       env: { ...process.env, LC_ALL: 'C', MAKEFLAGS: '' },
     });
-    cpSync(join(kernel.dir, 'modules'), join(temporary, 'root'), { recursive: true });
+    cpSync(kernel.modules, join(temporary, 'root'), { recursive: true });
     // kmod looks below lib or usr/lib, by its version.
     await mkdir(join(temporary, 'root', 'usr'));
     symlinkSync('../lib', join(temporary, 'root', 'usr', 'lib'));

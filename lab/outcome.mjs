@@ -4,7 +4,7 @@
 
 import { constants } from 'node:os';
 
-/** @import { Ended } from './machine.mjs' */
+/** @import { Ended } from './boot.mjs' */
 /** @import { LabResult } from './run.mjs' */
 
 const LAST_LINES = 25;

@@ -11,7 +11,7 @@ import { LabError } from './lab-error.mjs';
  * @property {string[]} writable folders of the host that the command may change
  * @property {string[]} visible folders of the host to be seen though they lie below /tmp or /run
  * @property {string} modroot the modules
- * @property {boolean} vdpa load the kernel's vDPA modules
+ * @property {readonly string[]} vdpaModules the kernel's vDPA modules to load; none: no vDPA
  * @property {boolean | undefined} autoprobe of the vdpa bus; undefined: as the kernel has it
  * @property {Record<string, string | number> | false} nic the NIC's parameters; false: no NIC
  * @property {string | readonly string[]} command a bash script, or a program with its arguments
@@ -19,14 +19,11 @@ import { LabError } from './lab-error.mjs';
  * @property {string} cwd
  */
 
-/** vhost_vdpa comes before virtio_vdpa: the first one registered takes new devices. */
-const VDPA_MODULES = ['vdpa_sim_net', 'vdpa_sim_blk', 'vhost_vdpa', 'virtio_vdpa'];
-
 /** Where the guest has file systems of its own; a folder of the host must not cover them. */
 const GUEST_OWN = ['/tmp', '/run', '/var/tmp', '/dev', '/proc', '/sys'];
 
-/** @param {string} text */
-function quote(text) {
+/** A word of the shell. @param {string} text */
+export function quote(text) {
   if (text.includes('\0')) throw new LabError('a command, path or variable holds a NUL byte');
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
@@ -60,8 +57,8 @@ function planText(plan) {
     ...plan.visible.map((dir) => `visible ${quote(dir)}`),
     `modules ${quote(plan.modroot)}`,
   ];
-  if (plan.vdpa) {
-    lines.push(`load -a ${VDPA_MODULES.join(' ')}`);
+  if (plan.vdpaModules.length > 0) {
+    lines.push(`load -a ${plan.vdpaModules.join(' ')}`);
     if (plan.autoprobe !== undefined) lines.push(`autoprobe ${plan.autoprobe ? 1 : 0}`);
   }
   if (plan.nic) {

@@ -4,28 +4,33 @@
 
 import { copyFileSync, readFileSync, realpathSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { boot } from './boot.mjs';
 import { findLab } from './build.mjs';
 import { checkout } from './cache.mjs';
 import { LabError } from './lab-error.mjs';
-import { runKernel } from './machine.mjs';
-import { memoryDir } from './memory.mjs';
+import { machineNamed } from './machine.mjs';
+import { checkMemory } from './memory.mjs';
 import { nicParameters } from './nic.mjs';
 import { outcome } from './outcome.mjs';
 import { bindable, hidden, programRoot, writePlan } from './plan.mjs';
 import { makeRunDir, sweepRunDirs } from './rundir.mjs';
 
 /** @import { Lab } from './build.mjs' */
-/** @import { Output } from './machine.mjs' */
+/** @import { Output } from './boot.mjs' */
+/** @import { Machine } from './machine.mjs' */
 
 /**
  * @typedef {object} LabOptions
+ * @property {Machine['name'] | undefined} [machine] which kernel: User-Mode Linux (uml, the
+ *   default), or the distribution's own in QEMU (qemu)
  * @property {number | undefined} [timeoutMs] end everything after this time; 0: never. 600,000
  * @property {number | undefined} [memoryMiB] the guest's memory. 1,024
  * @property {false | Record<string, string | number> | undefined} [nic] the NIC module's
  *   parameters; false: no NIC. The default is the NIC as it comes, when vDPA is there
  * @property {boolean | undefined} [vdpa] load the kernel's vDPA modules. true
  * @property {boolean | undefined} [autoprobe] of the vdpa bus; the kernel's own default is true
- * @property {readonly string[] | undefined} [disks] host files: /dev/ubda, /dev/ubdb, ...
+ * @property {readonly string[] | undefined} [disks] host files: /dev/ubda, /dev/ubdb,
+ *   ...; in QEMU /dev/vda, /dev/vdb, ...
  * @property {Record<string, string> | undefined} [env] variables beside the lab's own
  * @property {string | undefined} [cwd] the working directory; it and the checkout are writable
  * @property {readonly string[] | undefined} [writable] more folders of the host to be writable
@@ -95,10 +100,10 @@ function linkDisks(disks, runDir) {
     } catch {
       throw new LabError(`there is no disk file ${disk}`);
     }
-    // A link, as the kernel would take a comma or a colon in the name for its own.
+    // A link, as a comma or a colon in the name would be taken for a separator.
     const link = join(runDir, `disk${index}`);
     symlinkSync(real, link);
-    return `ubd${index}=${link}`;
+    return link;
   });
 }
 
@@ -111,10 +116,11 @@ function linkDisks(disks, runDir) {
  * @throws {LabError} when the lab is not built or the options make no sense
  */
 export async function runInLab(command, options = {}) {
-  const lab = findLab(options.cache);
-  if (!lab) throw new LabError('the lab is not built: run `node lab/build.mjs`');
+  const machine = machineNamed(options.machine ?? 'uml');
+  const lab = findLab(options.cache, machine.name);
+  if (!lab) throw new LabError(`the lab is not built: run \`${buildCommand(machine)}\``);
   const memoryMiB = options.memoryMiB ?? 1024;
-  const memory = memoryDir(memoryMiB);
+  checkMemory(memoryMiB, machine.leastMiB);
   const cwd = folder(options.cwd ?? process.cwd(), 'the working directory');
   const writable = bindable([
     realpathSync(checkout),
@@ -130,7 +136,7 @@ export async function runInLab(command, options = {}) {
       writable,
       visible: hidden([realpathSync(lab.cache), programRoot(process.execPath)]),
       modroot: join(realpathSync(lab.nic), 'root'),
-      vdpa: options.vdpa ?? true,
+      vdpaModules: (options.vdpa ?? true) ? machine.vdpaModules : [],
       autoprobe: options.autoprobe,
       nic,
       command,
@@ -151,6 +157,7 @@ export async function runInLab(command, options = {}) {
       },
     });
     copyFileSync(join(import.meta.dirname, 'init.sh'), join(runDir, 'init.sh'));
+    copyFileSync(join(import.meta.dirname, machine.name, 'guest.sh'), join(runDir, 'guest.sh'));
     copyFileSync(lab.supervise, join(runDir, 'supervise'));
     /** @type {Output} */
     const output = {
@@ -158,12 +165,11 @@ export async function runInLab(command, options = {}) {
       onStdout: options.onStdout,
       onStderr: options.onStderr,
     };
-    const ended = await runKernel({
-      lab,
+    const disks = linkDisks(options.disks ?? [], runDir);
+    const ended = await boot({
+      guard: lab.guard,
+      launch: lab.kernel.launch({ runDir, memoryMiB, disks, writable }),
       runDir,
-      memory,
-      memoryMiB,
-      disks: linkDisks(options.disks ?? [], runDir),
       timeoutMs: options.timeoutMs ?? 600_000,
       signal: options.signal,
       output,
@@ -172,6 +178,11 @@ export async function runInLab(command, options = {}) {
   } finally {
     rmSync(runDir, { recursive: true, force: true });
   }
+}
+
+/** @param {Machine} machine */
+function buildCommand({ name }) {
+  return `node lab/build.mjs${name === 'uml' ? '' : ` --machine ${name}`}`;
 }
 
 /** @param {string} runDir */

@@ -77,10 +77,12 @@ async function hostTests(name, projects, env = {}) {
 /**
  * @param {string} name
  * @param {readonly string[]} projects
- * @param {Record<string, number>} nic parameters of the NIC module
+ * @param {Record<string, string | number>} nic parameters of the NIC module
+ * @param {'uml' | 'qemu'} [machine]
  */
-async function labTests(name, projects, nic) {
+async function labTests(name, projects, nic, machine = 'uml') {
   const { status, error, stdout, stderr } = await runInLab([node, ...vitest(name, projects)], {
+    machine,
     nic,
     autoprobe: false,
     memoryMiB: 3072,
@@ -145,6 +147,14 @@ async function labChecks() {
   );
 }
 
+/** The distribution's kernel in QEMU: NUMA, an IOMMU and a second processor. */
+async function qemuChecks() {
+  // One PF on each node, and a third where no IOMMU serves.
+  const nic = { npf: 3, totalvfs: 255, numa: '0,1,1', domain: '0,0,1' };
+  await check('lab in QEMU', () => labTests('lab-qemu', ['lab-qemu'], nic, 'qemu'));
+  await check('lab in QEMU itself', () => hostTests('lab-runner-qemu', ['lab-runner-qemu']));
+}
+
 await script(async () => {
   rmSync(reports, { recursive: true, force: true });
   await part('build', async () => {
@@ -154,9 +164,12 @@ await script(async () => {
   });
   await part('lab', async () => {
     await ensureLab();
+    if (long) await ensureLab({ machine: 'qemu' });
   });
   // Two at a time: the lab's kernel has one processor.
   await Promise.all([hostChecks(), labChecks()]);
+  // It has two processors, and so comes alone.
+  if (long) await qemuChecks();
 
   printTimes();
   for (const failure of failures) console.error(`FAILED ${failure}`);

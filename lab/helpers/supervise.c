@@ -4,7 +4,7 @@
  * and the runner on the host.
  *
  * The command gets pipes, not the consoles, so it sees no terminal; the two consoles STDOUT and
- * STDERR are put in raw mode, so that its bytes leave the guest as they are. When the command has
+ * STDERR, if they are terminals, are put in raw mode, so that its bytes leave the guest as they are. When the command has
  * ended, whatever it left running is killed, the rest of its output is passed on, and RESULT says
  * "exit N" or "signal N". Exit status: the command's, or 128 + N.
  */
@@ -23,6 +23,7 @@
 struct stream {
 	int pipe[2];
 	int console;
+	int terminal;	/* whether the console is one */
 };
 
 static char buffer[65536];
@@ -43,11 +44,14 @@ static void open_stream(struct stream *stream, const char *console)
 	struct termios mode;
 
 	stream->console = open(console, O_WRONLY | O_NOCTTY | O_CLOEXEC);
-	if (stream->console < 0 || tcgetattr(stream->console, &mode))
+	if (stream->console < 0 || pipe2(stream->pipe, O_CLOEXEC))
 		die(console);
-	cfmakeraw(&mode);
-	if (tcsetattr(stream->console, TCSANOW, &mode) || pipe2(stream->pipe, O_CLOEXEC))
-		die(console);
+	stream->terminal = !tcgetattr(stream->console, &mode);
+	if (stream->terminal) {
+		cfmakeraw(&mode);
+		if (tcsetattr(stream->console, TCSANOW, &mode))
+			die(console);
+	}
 	fcntl(stream->pipe[0], F_SETFL, O_NONBLOCK);
 }
 
@@ -66,6 +70,19 @@ static int pump(struct stream *stream)
 		}
 	}
 	return got < 0 && (errno == EAGAIN || errno == EINTR);
+}
+
+/* Wait until all that was written has reached the host. */
+static void drain(struct stream *stream)
+{
+	struct pollfd port = { .fd = stream->console, .events = POLLOUT };
+
+	/* A virtio port takes one buffer at a time: it is writable when the host has had the last. */
+	if (stream->terminal)
+		tcdrain(stream->console);
+	else
+		while (poll(&port, 1, -1) < 0 && errno == EINTR)
+			;
 }
 
 static int start(struct stream *streams, char **argv, const sigset_t *mask)
@@ -136,7 +153,7 @@ int main(int argc, char **argv)
 	kill(-1, SIGKILL);
 	for (i = 0; i < 2; i++) {
 		pump(&streams[i]);
-		tcdrain(streams[i].console);
+		drain(&streams[i]);
 	}
 	result = open(argv[3], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (result < 0)

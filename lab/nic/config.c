@@ -4,7 +4,8 @@
 #include "labnic.h"
 
 #define CAP_PCIE	0x40
-#define CAP_ARI		0x100
+#define CAP_ACS		0x100		/* of the port */
+#define CAP_ARI		0x100		/* of the functions */
 #define CAP_SRIOV	0x160
 
 #define PORT_VENDOR	0x1b36
@@ -12,6 +13,7 @@
 #define SUBSYSTEM	0x0016
 #define REVISION	0x01
 #define PAGE_SIZES	0x553		/* as the specification demands: 4K to 4M */
+#define ACS_FLAGS	(PCI_ACS_SV | PCI_ACS_RR | PCI_ACS_CR | PCI_ACS_UF)
 
 static void set16(struct lab_function *f, int offset, u16 value)
 {
@@ -69,6 +71,9 @@ void lab_config_reset_port(struct lab_card *card)
 	set16(f, PCI_MEMORY_BASE, 0xfff0);
 	set16(f, PCI_MEMORY_LIMIT, 0);
 	reset_pcie(f, PCI_EXP_TYPE_ROOT_PORT);
+	/* With it every function is an IOMMU group of its own, where there is an IOMMU. */
+	set32(f, CAP_ACS, PCI_EXT_CAP_ID_ACS | 1 << 16);
+	set16(f, CAP_ACS + PCI_ACS_CAP, ACS_FLAGS);
 }
 
 /* PF and VFs as after power-on. The functions: first all PFs, then the VFs, PF by PF. */
@@ -154,6 +159,7 @@ static bool writable(const struct lab_card *card, const struct lab_function *f, 
 	case PCI_PRIMARY_BUS:
 	case PCI_SECONDARY_BUS:
 	case PCI_SUBORDINATE_BUS:
+	case CAP_ACS + PCI_ACS_CTRL:
 		return f == &card->port;
 	case CAP_SRIOV + PCI_SRIOV_CTRL:
 	case CAP_SRIOV + PCI_SRIOV_NUM_VF:

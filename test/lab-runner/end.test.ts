@@ -192,7 +192,7 @@ describe.runIf(process.getuid?.() === 0)('an ordinary user', () => {
     // A checkout and a cache that this user can read, wherever ours are.
     cpSync(join(checkout, 'lab'), join(home, 'lab'), { recursive: true });
     cpSync(join(checkout, 'scripts'), join(home, 'scripts'), { recursive: true });
-    const parts = [lab.linux, lab.guard, lab.nic, ...lab.path].map((path) =>
+    const parts = [...lab.kernel.folders, lab.guard, lab.nic, ...lab.path].map((path) =>
       relative(lab.cache, path),
     );
     const wanted = new Set(parts.map((path) => path.split('/')[0]));

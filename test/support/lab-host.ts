@@ -85,7 +85,7 @@ export function nicParameter(name: string, value: number): void {
 
 /** What the NIC was loaded with. */
 export function nicParameters(): readonly string[] {
-  return ['npf', 'totalvfs'].map(
+  return ['npf', 'totalvfs', 'domain', 'numa'].map(
     (name) => `${name}=${readFileSync(`/sys/module/labnic/parameters/${name}`, 'utf8').trim()}`,
   );
 }

@@ -5,15 +5,15 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
-import { updateLists } from '../scripts/apt.mjs';
-import { contentKey, install } from './cache.mjs';
-import { compilerVersion } from './helpers.mjs';
-import { LabError } from './lab-error.mjs';
-import { Steps, say } from './step.mjs';
+import { basename, join } from 'node:path';
+import { updateLists } from '../../scripts/apt.mjs';
+import { contentKey, install } from '../cache.mjs';
+import { compilerVersion } from '../helpers.mjs';
+import { LabError } from '../lab-error.mjs';
+import { Steps, say } from '../step.mjs';
 
 const PACKAGE = 'linux-source-6.12';
-const config = join(import.meta.dirname, 'kernel', 'uml.config');
+const config = join(import.meta.dirname, 'uml.config');
 /** Change it when the steps below change what comes out. */
 const RECIPE = '1';
 
@@ -26,23 +26,24 @@ const KCONFIG = ['ARCH_HAS_DMA_OPS', 'PCI_DOMAINS_GENERIC'];
 /** What building a module against the kernel needs of its source tree; the rest is removed. */
 const KEPT = ['.config', 'Makefile', 'Module.symvers', 'arch', 'include', 'scripts'];
 
-/** @typedef {{ dir: string, version: string, release: string }} Kernel */
+/** @typedef {{ dir: string, key: string, release: string }} UmlKernel */
 
 /** Everything of the key but the package's version. */
 function keyBase() {
   return contentKey(RECIPE, ...KCONFIG, readFileSync(config), compilerVersion(), process.arch);
 }
 
-/** @param {string} dir @param {string} version @returns {Kernel} */
-function kernelAt(dir, version) {
-  return { dir, version, release: readFileSync(join(dir, 'release'), 'utf8').trim() };
+/** @param {string} dir @returns {UmlKernel} */
+function kernelAt(dir) {
+  const release = readFileSync(join(dir, 'release'), 'utf8').trim();
+  return { dir, key: basename(dir), release };
 }
 
 /**
  * The newest kernel in the cache for this configuration and compiler. Its package's version is
  * part of the name, but a newer package alone is no reason to build again: `--upgrade` asks apt.
  * @param {string} cache
- * @returns {Kernel | undefined}
+ * @returns {UmlKernel | undefined}
  */
 export function findKernel(cache) {
   const prefix = `kernel-${keyBase()}-`;
@@ -52,7 +53,7 @@ export function findKernel(cache) {
     .map((name) => name.slice(prefix.length))
     .sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
   const version = versions.at(-1);
-  return version === undefined ? undefined : kernelAt(join(cache, prefix + version), version);
+  return version === undefined ? undefined : kernelAt(join(cache, prefix + version));
 }
 
 /** The version of the source package that apt would download. */
@@ -153,7 +154,7 @@ async function makeKernel(steps, temporary, version) {
  * @param {string} cache
  * @param {string} guard
  * @param {{ upgrade?: boolean }} [options]
- * @returns {Promise<Kernel>}
+ * @returns {Promise<UmlKernel>}
  */
 export async function buildKernel(cache, guard, options = {}) {
   const found = findKernel(cache);
@@ -165,5 +166,5 @@ export async function buildKernel(cache, guard, options = {}) {
     await install(dir, (temporary) => makeKernel(steps, temporary, version));
     say('kernel: ready');
   }
-  return kernelAt(dir, version);
+  return kernelAt(dir);
 }
