@@ -86,7 +86,8 @@ async function labTests(name, projects, nic, machine = 'uml') {
     nic,
     autoprobe: false,
     memoryMiB: 3072,
-    timeoutMs: long ? 3_600_000 : 300_000,
+    // For what hangs: a busy machine may be five times slower than usual.
+    timeoutMs: long ? 3_600_000 : 900_000,
     env: { VDPA_HOST_TEST: long ? 'long' : 'short' },
   });
   process.stderr.write(stdout + stderr);
