@@ -7,25 +7,27 @@ import { VdpaError, VdpaHost } from '../../src/index.js';
 const native = {
   exists: vi.fn((path: string) => !path.endsWith('/0000:65:00.2')),
   readText: vi.fn((_path: string): string | null => null),
-  managementDevices: vi.fn(async () => [
-    {
-      bus: 'pci',
-      name: '0000:65:00.2',
-      supportedClasses: 2n,
-      maxVqs: 65,
-      supportedFeatures: null,
-      pciAddress: '',
-    },
-    {
-      bus: '',
-      name: 'vduse',
-      supportedClasses: 6n,
-      maxVqs: null,
-      supportedFeatures: null,
-      pciAddress: '',
-    },
-  ]),
-  vdpaDevices: vi.fn(async () => []),
+  familyLists: vi.fn(async () => ({
+    vdpaDevices: [],
+    managementDevices: [
+      {
+        bus: 'pci',
+        name: '0000:65:00.2',
+        supportedClasses: 2n,
+        maxVqs: 65,
+        supportedFeatures: null,
+        pciAddress: '',
+      },
+      {
+        bus: '',
+        name: 'vduse',
+        supportedClasses: 6n,
+        maxVqs: null,
+        supportedFeatures: null,
+        pciAddress: '',
+      },
+    ],
+  })),
   addDevice: vi.fn(async () => {}),
   setMac: vi.fn(async () => {}),
   resolve: vi.fn(() => ({
