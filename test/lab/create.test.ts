@@ -150,6 +150,7 @@ describe('a creation that fails', () => {
     lab.enableVfs(lab.pfA, 1);
     // Where its node would be lies a stale file, which devtmpfs leaves alone.
     const path = '/dev/vhost-vdpa-0';
+    rmSync(path, { force: true });
     writeFileSync(path, 'stale');
     try {
       expect(await failed(host.createDevice({ managementDevice: parentOf(0) }))).toMatchObject({
