@@ -1,3 +1,4 @@
+import { abortable } from '../abortable.js';
 import { VdpaError } from '../errors.js';
 import type { ChangeOptions, Connection } from './connection.js';
 import { mostTimeoutMs } from './host-options.js';
@@ -34,18 +35,7 @@ export async function unlessAborted<T>(
   signal: AbortSignal | undefined,
 ): Promise<T> {
   signal?.throwIfAborted();
-  const done = work();
-  if (signal === undefined) return await done;
-  let onAbort: (() => void) | undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
-  try {
-    return await Promise.race([done, aborted]);
-  } finally {
-    if (onAbort) signal.removeEventListener('abort', onAbort);
-  }
+  return await abortable(work(), signal);
 }
 
 /** @throws {VdpaError} `HOST_CAPTURED`, `CLOSED`, `VDPA_MODULE_MISSING` */

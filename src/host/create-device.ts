@@ -1,5 +1,5 @@
 import { VdpaError } from '../errors.js';
-import type { ManagementDeviceRow } from '../rows.js';
+import type { FamilyListsRow, ManagementDeviceRow } from '../rows.js';
 import { inTurns } from '../turns.js';
 import { Change } from './change.js';
 import type { ChangeOptions, Connection } from './connection.js';
@@ -32,10 +32,15 @@ export async function createDevice(
 ): Promise<ResolvedCharDevice> {
   const change = new Change(connection, options);
   const { signal } = change;
-  const parent = await findParent(connection, request.managementDevice, change);
+  const lists = await connection.call(
+    `management device ${request.managementDevice}`,
+    (native, ms) => native.familyLists(ms),
+    { signal, timeoutMs: change.left },
+  );
+  const parent = parentIn(lists, request.managementDevice);
   const name = request.name ?? defaultName(connection, parent);
   const what = `create ${name}`;
-  await assertPossible(connection, parent, name, request, what, change);
+  assertPossible(connection, lists, parent, name, request, what);
   const id = await identityOf(connection, parent, name, change);
   signal?.throwIfAborted();
 
@@ -139,17 +144,8 @@ function undone(error: VdpaError): VdpaError {
   });
 }
 
-async function findParent(
-  connection: Connection,
-  handle: string,
-  { signal, left: timeoutMs }: Change,
-): Promise<ManagementDeviceRow> {
-  const { managementDevices: parents } = await connection.call(
-    `management device ${handle}`,
-    (native, ms) => native.familyLists(ms),
-    { signal, timeoutMs },
-  );
-  const parent = parents.find(({ bus, name }) => managementHandle(bus, name) === handle);
+function parentIn({ managementDevices }: FamilyListsRow, handle: string): ManagementDeviceRow {
+  const parent = managementDevices.find(({ bus, name }) => managementHandle(bus, name) === handle);
   if (parent !== undefined) return parent;
   throw new VdpaError(
     'DEVICE_NOT_FOUND',
@@ -180,14 +176,14 @@ function isTaken({ native }: Connection, name: string, folder: string): boolean 
 }
 
 /** @throws {VdpaError} what the kernel would refuse, or do and regret, in words it does not have */
-async function assertPossible(
+function assertPossible(
   connection: Connection,
+  { vdpaDevices }: FamilyListsRow,
   parent: ManagementDeviceRow,
   name: string,
   request: CreateRequest,
   what: string,
-  { signal, left: timeoutMs }: Change,
-): Promise<void> {
+): void {
   const handle = managementHandle(parent.bus, parent.name);
   const { native } = connection;
   if (!native.exists('sys/bus/vdpa/drivers/vhost_vdpa')) {
@@ -203,12 +199,7 @@ async function assertPossible(
   }
   if (parent.bus === '') return;
   // Some drivers would make a second one and fail badly when their function goes.
-  const { vdpaDevices: devices } = await connection.call(
-    what,
-    (native, ms) => native.familyLists(ms),
-    { signal, timeoutMs },
-  );
-  const other = devices.find(
+  const other = vdpaDevices.find(
     (row) => row.managementBus === parent.bus && row.managementName === parent.name,
   );
   if (other !== undefined) {

@@ -9,12 +9,6 @@ beforeAll(async () => {
 afterAll(() => host.close());
 lab.eachOnBareHost();
 
-const failed = (call: Promise<unknown>): Promise<unknown> =>
-  call.then(
-    () => 'done',
-    (error: unknown) => error,
-  );
-
 describe('binding a device', () => {
   test('goes from none to vhost_vdpa, to virtio_vdpa and, by force, back and off', async () => {
     lab.addDevice('sim0', 'vdpasim_net');
@@ -25,7 +19,7 @@ describe('binding a device', () => {
 
     expect(await host.bindDriver('sim0', 'virtio_vdpa')).toMatchObject({ charDevice: null });
     expect(lab.driverOf('sim0')).toBe('virtio_vdpa');
-    expect(await failed(host.bindDriver('sim0', 'vhost_vdpa'))).toMatchObject({
+    expect(await lab.failed(host.bindDriver('sim0', 'vhost_vdpa'))).toMatchObject({
       code: 'DEVICE_IN_HOST_USE',
       outcome: 'unchanged',
     });
@@ -36,10 +30,10 @@ describe('binding a device', () => {
 
   test('to a driver that is not there, or of a device that is not, is refused', async () => {
     lab.addDevice('sim0', 'vdpasim_net');
-    expect(await failed(host.bindDriver('sim0', 'no_such'))).toMatchObject({
+    expect(await lab.failed(host.bindDriver('sim0', 'no_such'))).toMatchObject({
       code: 'DRIVER_MISSING',
     });
-    expect(await failed(host.bindDriver('sim1', 'vhost_vdpa'))).toMatchObject({
+    expect(await lab.failed(host.bindDriver('sim1', 'vhost_vdpa'))).toMatchObject({
       code: 'DEVICE_NOT_FOUND',
       outcome: 'unchanged',
     });
@@ -49,7 +43,7 @@ describe('binding a device', () => {
     lab.addDevice('sim0', 'vdpasim_net');
     lab.bind('sim0', 'vhost_vdpa');
     lab.reserve('sim0', 'vhost_vdpa');
-    expect(await failed(host.bindDriver('sim0', 'virtio_vdpa'))).toMatchObject({
+    expect(await lab.failed(host.bindDriver('sim0', 'virtio_vdpa'))).toMatchObject({
       code: 'DEVICE_RESERVED',
       outcome: 'unchanged',
     });
@@ -60,7 +54,7 @@ describe('binding a device', () => {
     lab.addDevice('sim0', 'vdpasim_net');
     lab.bind('sim0', 'vhost_vdpa');
     await lab.withFullFile('/sys/bus/vdpa/drivers/virtio_vdpa/bind', async () => {
-      expect(await failed(host.bindDriver('sim0', 'virtio_vdpa'))).toMatchObject({
+      expect(await lab.failed(host.bindDriver('sim0', 'virtio_vdpa'))).toMatchObject({
         errno: 'ENOSPC',
         outcome: 'undone',
         leftovers: [],
@@ -74,7 +68,7 @@ describe('binding a device', () => {
     lab.bind('sim0', 'vhost_vdpa');
     await lab.withFullFile('/sys/bus/vdpa/drivers/virtio_vdpa/bind', () =>
       lab.withFullFile('/sys/bus/vdpa/drivers/vhost_vdpa/bind', async () => {
-        expect(await failed(host.bindDriver('sim0', 'virtio_vdpa'))).toMatchObject({
+        expect(await lab.failed(host.bindDriver('sim0', 'virtio_vdpa'))).toMatchObject({
           errno: 'ENOSPC',
           outcome: 'partial',
           leftovers: ['sim0 is bound to no driver'],
@@ -93,11 +87,11 @@ describe('setting a MAC', () => {
     for (const mac of ['01:00:00:00:00:09', '00:00:00:00:00:00', '02:00:00:00:00', '']) {
       await expect(host.setMac('sim0', mac)).rejects.toThrow(TypeError);
     }
-    expect(await failed(host.setMac('sim1', '02:00:00:00:00:09'))).toMatchObject({
+    expect(await lab.failed(host.setMac('sim1', '02:00:00:00:00:09'))).toMatchObject({
       code: 'DEVICE_NOT_FOUND',
     });
     lab.addDevice('blk0', 'vdpasim_blk');
-    expect(await failed(host.setMac('blk0', '02:00:00:00:00:09'))).toMatchObject({
+    expect(await lab.failed(host.setMac('blk0', '02:00:00:00:00:09'))).toMatchObject({
       code: 'NOT_SUPPORTED',
       outcome: 'unchanged',
     });

@@ -10,12 +10,6 @@ beforeAll(async () => {
 afterAll(() => host.close());
 lab.eachOnBareHost();
 
-const failed = (call: Promise<unknown>): Promise<unknown> =>
-  call.then(
-    () => 'done',
-    (error: unknown) => error,
-  );
-
 /** A VF with a management device, of a PF with just enough of them. */
 function parentOf(index: number): string {
   return `pci/${lab.vfOf(lab.pfA, index)}`;
@@ -101,18 +95,18 @@ describe('before the kernel is asked, creating is refused', () => {
       [{ managementDevice, name: 'config' }, 'DEVICE_EXISTS', 'name is taken'],
       [{ managementDevice: 'vdpasim_net', name: 'vdpasim_net' }, 'DEVICE_EXISTS', 'name is taken'],
     ] as const) {
-      expect([words, await failed(host.createDevice(request))]).toMatchObject([
+      expect([words, await lab.failed(host.createDevice(request))]).toMatchObject([
         words,
         { code, outcome: 'unchanged', errno: undefined, message: expect.stringContaining(words) },
       ]);
     }
     await host.createDevice({ managementDevice, name: 'vdpa0' });
-    expect(await failed(host.createDevice({ managementDevice, name: 'vdpa1' }))).toMatchObject({
+    expect(await lab.failed(host.createDevice({ managementDevice, name: 'vdpa1' }))).toMatchObject({
       code: 'DEVICE_EXISTS',
       message: expect.stringContaining('has its device already, vdpa0'),
     });
     expect(
-      await failed(host.createDevice({ managementDevice: parentOf(1), name: 'vdpa0' })),
+      await lab.failed(host.createDevice({ managementDevice: parentOf(1), name: 'vdpa0' })),
     ).toMatchObject({ code: 'DEVICE_EXISTS', message: expect.stringContaining('name is taken') });
     expect(lab.deviceNames()).toEqual(['vdpa0']);
   });
@@ -120,7 +114,9 @@ describe('before the kernel is asked, creating is refused', () => {
   test('without vhost_vdpa', async () => {
     lab.run('rmmod', 'vhost_vdpa');
     try {
-      expect(await failed(host.createDevice({ managementDevice: 'vdpasim_net' }))).toMatchObject({
+      expect(
+        await lab.failed(host.createDevice({ managementDevice: 'vdpasim_net' })),
+      ).toMatchObject({
         code: 'DRIVER_MISSING',
         outcome: 'unchanged',
       });
@@ -135,7 +131,7 @@ describe('a creation that fails', () => {
     lab.enableVfs(lab.pfA, 1);
     lab.nicParameter('add_error', 5);
     try {
-      expect(await failed(host.createDevice({ managementDevice: parentOf(0) }))).toMatchObject({
+      expect(await lab.failed(host.createDevice({ managementDevice: parentOf(0) }))).toMatchObject({
         code: 'KERNEL_REFUSED',
         errno: 'EIO',
         outcome: 'unchanged',
@@ -153,7 +149,7 @@ describe('a creation that fails', () => {
     rmSync(path, { force: true });
     writeFileSync(path, 'stale');
     try {
-      expect(await failed(host.createDevice({ managementDevice: parentOf(0) }))).toMatchObject({
+      expect(await lab.failed(host.createDevice({ managementDevice: parentOf(0) }))).toMatchObject({
         code: 'CHAR_DEVICE_MISMATCH',
         outcome: 'undone',
         leftovers: [],
@@ -170,14 +166,14 @@ describe('a creation that fails', () => {
     lab.nicParameter('add_delay_ms', 1500);
     try {
       const request = { managementDevice: parentOf(0), name: 'late' };
-      expect(await failed(host.createDevice(request, { timeoutMs: 300 }))).toMatchObject({
+      expect(await lab.failed(host.createDevice(request, { timeoutMs: 300 }))).toMatchObject({
         code: 'KERNEL_TIMEOUT',
         outcome: 'unknown',
       });
       await lab.until(() => lab.deviceNames().includes('late'));
 
       const controller = new AbortController();
-      const aborted = failed(
+      const aborted = lab.failed(
         host.createDevice(
           { managementDevice: parentOf(1), name: 'unwanted' },
           { signal: controller.signal },
@@ -197,7 +193,7 @@ describe('a creation that fails', () => {
     lab.nicParameter('add_delay_ms', 1000);
     try {
       const other = await VdpaHost.open();
-      const call = failed(other.createDevice({ managementDevice: parentOf(0) }));
+      const call = lab.failed(other.createDevice({ managementDevice: parentOf(0) }));
       await lab.until(() => lab.threadsInKernel() > 0);
       await other.close();
       expect(lab.deviceNames()).toEqual([]);

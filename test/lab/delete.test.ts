@@ -17,12 +17,6 @@ function boundSim(name = 'sim0'): string {
   return lab.charNodeOf(name);
 }
 
-const failed = (call: Promise<unknown>): Promise<unknown> =>
-  call.then(
-    () => 'done',
-    (error: unknown) => error,
-  );
-
 describe('deleting a device', () => {
   test.each(['vhost_vdpa', null] as const)('that is bound to %s takes it away', async (driver) => {
     lab.addDevice('sim0', 'vdpasim_net');
@@ -32,7 +26,7 @@ describe('deleting a device', () => {
   });
 
   test('that is not there is DEVICE_NOT_FOUND', async () => {
-    expect(await failed(host.deleteDevice('sim0'))).toMatchObject({
+    expect(await lab.failed(host.deleteDevice('sim0'))).toMatchObject({
       code: 'DEVICE_NOT_FOUND',
       outcome: 'unchanged',
     });
@@ -41,7 +35,7 @@ describe('deleting a device', () => {
   test('that the host uses as an interface is refused unless forced', async () => {
     lab.addDevice('sim0', 'vdpasim_net');
     lab.bind('sim0', 'virtio_vdpa');
-    expect(await failed(host.deleteDevice('sim0'))).toMatchObject({
+    expect(await lab.failed(host.deleteDevice('sim0'))).toMatchObject({
       code: 'DEVICE_IN_HOST_USE',
       outcome: 'unchanged',
     });
@@ -56,7 +50,7 @@ describe('deleting a device', () => {
       lab.enableVfs(lab.pfA, 1);
       const [name = ''] = lab.deviceNames();
       lab.bind(name, 'vhost_vdpa');
-      expect(await failed(host.deleteDevice(name))).toMatchObject({
+      expect(await lab.failed(host.deleteDevice(name))).toMatchObject({
         code: 'NOT_SUPPORTED',
         outcome: 'unchanged',
       });
@@ -82,8 +76,8 @@ describe('deleting a device', () => {
   test('twice at once deletes it once, and neither waits for the other', async () => {
     boundSim();
     const answers = await Promise.all([
-      failed(host.deleteDevice('sim0')),
-      failed(host.deleteDevice('sim0')),
+      lab.failed(host.deleteDevice('sim0')),
+      lab.failed(host.deleteDevice('sim0')),
     ]);
     expect(lab.deviceNames()).toEqual([]);
     expect(answers).toContain('done');
@@ -124,7 +118,7 @@ describe('a device that somebody holds open', () => {
         () => host.bindDriver('sim0', null),
         () => host.bindDriver('sim0', 'virtio_vdpa', { force: true }),
       ]) {
-        expect(await failed(call())).toMatchObject({
+        expect(await lab.failed(call())).toMatchObject({
           code: 'DEVICE_BUSY',
           errno: 'EBUSY',
           outcome: 'unchanged',
@@ -152,7 +146,10 @@ describe('a device that somebody holds open', () => {
         () => host.deleteDevice('sim0'),
         () => host.bindDriver('sim0', 'vhost_vdpa'),
       ]) {
-        expect(await failed(call())).toMatchObject({ code: 'DEVICE_BUSY', outcome: 'unchanged' });
+        expect(await lab.failed(call())).toMatchObject({
+          code: 'DEVICE_BUSY',
+          outcome: 'unchanged',
+        });
       }
       await lab.until(() => lab.helpers().length === 0);
       expect(lab.vdpaAnswers()).toBe(true);
@@ -168,7 +165,7 @@ describe('a device that somebody holds open', () => {
     const racer = lab.start('perl', '-e', `for (;;) { open(my $f, "+<", "${node}"); }`);
     try {
       for (let attempt = 0; attempt < (lab.long ? 200 : 10); attempt++) {
-        const answer = await failed(host.deleteDevice('sim0'));
+        const answer = await lab.failed(host.deleteDevice('sim0'));
         expect(lab.vdpaAnswers()).toBe(true);
         if (answer === 'done') boundSim();
         else expect(answer).toMatchObject({ code: 'DEVICE_BUSY', outcome: 'unchanged' });
@@ -219,7 +216,7 @@ describe('a helper that is killed', () => {
     const { slow, until } = slowCreation();
     await until;
     try {
-      const call = failed(host.deleteDevice('sim0'));
+      const call = lab.failed(host.deleteDevice('sim0'));
       await lab.until(() => lab.helpers().some(sleeps));
       for (const pid of lab.helpers()) process.kill(pid, 'SIGKILL');
       expect(await call).toMatchObject({ code: 'CHANGE_INTERRUPTED', outcome: 'unchanged' });
@@ -274,14 +271,14 @@ describe('a kernel that is busy with another command', () => {
     const { slow, until } = slowCreation();
     await until;
     try {
-      expect(await failed(host.deleteDevice('sim0', { timeoutMs: 200 }))).toMatchObject({
+      expect(await lab.failed(host.deleteDevice('sim0', { timeoutMs: 200 }))).toMatchObject({
         code: 'KERNEL_TIMEOUT',
         outcome: 'unchanged',
         retry: 'later',
         step: 'DEV_GET sim0',
       });
       const controller = new AbortController();
-      const aborted = failed(host.deleteDevice('sim1', { signal: controller.signal }));
+      const aborted = lab.failed(host.deleteDevice('sim1', { signal: controller.signal }));
       // Besides the first one's, which is still waiting.
       await lab.until(() => lab.helpers().filter(sleeps).length === 2);
       controller.abort('enough');
@@ -303,7 +300,7 @@ describe('a kernel that is busy with another command', () => {
     lab.bind('vdpa0', 'vhost_vdpa');
     lab.nicParameter('del_delay_ms', 2500);
     try {
-      expect(await failed(host.deleteDevice('vdpa0', { timeoutMs: 300 }))).toMatchObject({
+      expect(await lab.failed(host.deleteDevice('vdpa0', { timeoutMs: 300 }))).toMatchObject({
         code: 'KERNEL_TIMEOUT',
         outcome: 'unknown',
         step: 'DEV_DEL vdpa0',

@@ -11,12 +11,6 @@ beforeAll(async () => {
 afterAll(() => host.close());
 lab.eachOnBareHost();
 
-const failed = (call: Promise<unknown>): Promise<unknown> =>
-  call.then(
-    () => 'done',
-    (error: unknown) => error,
-  );
-
 const base = '02:00:00:00:00:10';
 const node = { owner: 4711, group: 4712, mode: '0640' } as const;
 
@@ -95,7 +89,7 @@ describe('provisioning', () => {
     lab.unbind('v0', 'vhost_vdpa');
     lab.nicParameter('add_error', 5);
     try {
-      expect(await failed(provision(three))).toMatchObject({
+      expect(await lab.failed(provision(three))).toMatchObject({
         code: 'PROVISION_INCOMPLETE',
         outcome: 'partial',
         leftovers: [1, 2].map((vf) =>
@@ -154,7 +148,7 @@ describe('a device that somebody has open', () => {
         expect.stringContaining(`v1 (vf 1) would go, and it is in use: its char device is open`),
         expect.stringContaining(`by perl (pid ${holder.pid})`),
       ]);
-      expect(await failed(provision(changed))).toMatchObject({
+      expect(await lab.failed(provision(changed))).toMatchObject({
         code: 'PROVISION_INCOMPLETE',
         leftovers: obstacles.map(({ text }) => expect.stringContaining(text)),
       });

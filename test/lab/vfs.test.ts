@@ -9,12 +9,6 @@ beforeAll(async () => {
 afterAll(() => host.close());
 lab.eachOnBareHost();
 
-const failed = (call: Promise<unknown>): Promise<unknown> =>
-  call.then(
-    () => 'done',
-    (error: unknown) => error,
-  );
-
 describe('the number of a PF’s VFs', () => {
   test('goes up from 0, stays, is replaced when that is asked for, and goes to 0', async () => {
     const vfs = await host.enableVfs(lab.pfA, 3);
@@ -23,7 +17,7 @@ describe('the number of a PF’s VFs', () => {
     expect(await host.enableVfs(lab.pfA, 3)).toHaveLength(3);
     expect(lab.deviceNames()).toEqual([name]);
 
-    expect(await failed(host.enableVfs(lab.pfA, 2))).toMatchObject({
+    expect(await lab.failed(host.enableVfs(lab.pfA, 2))).toMatchObject({
       code: 'VFS_EXIST',
       outcome: 'unchanged',
     });
@@ -33,15 +27,15 @@ describe('the number of a PF’s VFs', () => {
   });
 
   test('is refused above what the PF can have, and of what has none', async () => {
-    expect(await failed(host.enableVfs(lab.pfA, 17))).toMatchObject({
+    expect(await lab.failed(host.enableVfs(lab.pfA, 17))).toMatchObject({
       code: 'NOT_SUPPORTED',
       errno: undefined,
       message: expect.stringContaining('16'),
     });
-    expect(await failed(host.enableVfs('0000:10:00.0', 1))).toMatchObject({
+    expect(await lab.failed(host.enableVfs('0000:10:00.0', 1))).toMatchObject({
       code: 'NOT_SUPPORTED',
     });
-    expect(await failed(host.enableVfs('0000:99:00.0', 1))).toMatchObject({
+    expect(await lab.failed(host.enableVfs('0000:99:00.0', 1))).toMatchObject({
       code: 'DEVICE_NOT_FOUND',
     });
   });
@@ -61,7 +55,7 @@ describe('the number of a PF’s VFs', () => {
     };
     try {
       for (const force of [false, true]) {
-        expect(await failed(host.enableVfs(lab.pfA, 0, { force }))).toMatchObject({
+        expect(await lab.failed(host.enableVfs(lab.pfA, 0, { force }))).toMatchObject({
           code: 'DEVICE_BUSY',
           outcome: 'unchanged',
           message: expect.stringMatching(new RegExp(`^${second}: .*perl \\(pid ${holder.pid}\\)`)),
@@ -75,14 +69,14 @@ describe('the number of a PF’s VFs', () => {
     }
 
     lab.bind('vdpa2', 'virtio_vdpa');
-    expect(await failed(host.enableVfs(lab.pfA, 0))).toMatchObject({
+    expect(await lab.failed(host.enableVfs(lab.pfA, 0))).toMatchObject({
       code: 'DEVICE_IN_HOST_USE',
       outcome: 'unchanged',
     });
     asBefore();
     // The PF's driver refuses after the devices were released: they are bound again.
     await lab.withFullFile(`/sys/bus/pci/devices/${lab.pfA}/sriov_numvfs`, async () => {
-      expect(await failed(host.enableVfs(lab.pfA, 0, { force: true }))).toMatchObject({
+      expect(await lab.failed(host.enableVfs(lab.pfA, 0, { force: true }))).toMatchObject({
         errno: 'ENOSPC',
         outcome: 'undone',
       });

@@ -78,6 +78,14 @@ export function kernelComplaints(): string[] {
     .filter((line) => /WARNING:|BUG:|Oops|Call Trace|refcount/.test(line));
 }
 
+/** What a call rejects with; "done" when it does not. */
+export function failed(call: Promise<unknown>): Promise<unknown> {
+  return call.then(
+    () => 'done',
+    (error: unknown) => error,
+  );
+}
+
 /** Writes a parameter of the software NIC: a fault, or the removal of a PF. */
 export function nicParameter(name: string, value: number): void {
   writeFileSync(`/sys/module/labnic/parameters/${name}`, `${value}`);
