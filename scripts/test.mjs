@@ -9,7 +9,10 @@ import { ensureAddon, ensureBuilt, ensureNativeTests } from './products.mjs';
 import { part, printTimes, root, run, StepFailed, script } from './steps.mjs';
 
 const long = process.argv.includes('--long');
+const length = long ? 'long' : 'short';
 const node = process.execPath;
+/** The lab's NIC of most tests: two PFs. */
+const smallNic = { npf: 2, totalvfs: 16 };
 const reports = join(root, 'build/test-reports');
 const totals = { passed: 0, failed: 0, skipped: 0 };
 /** @type {string[]} */
@@ -68,7 +71,10 @@ function count(name) {
  */
 async function hostTests(name, projects, env = {}) {
   try {
-    await run(node, vitest(name, projects), { env: { ...process.env, ...env }, show: 'whole' });
+    await run(node, vitest(name, projects), {
+      env: { ...process.env, VDPA_HOST_TEST: length, ...env },
+      show: 'whole',
+    });
   } finally {
     count(name);
   }
@@ -78,17 +84,18 @@ async function hostTests(name, projects, env = {}) {
  * @param {string} name
  * @param {readonly string[]} projects
  * @param {Record<string, string | number>} nic parameters of the NIC module
- * @param {'uml' | 'qemu'} [machine]
+ * @param {{ machine?: 'uml' | 'qemu', shard?: string }} [how] which share of the files, as 1/2
  */
-async function labTests(name, projects, nic, machine = 'uml') {
-  const { status, error, stdout, stderr } = await runInLab([node, ...vitest(name, projects)], {
+async function labTests(name, projects, nic, { machine = 'uml', shard = '1/1' } = {}) {
+  const command = [node, ...vitest(name, projects), `--shard=${shard}`];
+  const { status, error, stdout, stderr } = await runInLab(command, {
     machine,
     nic,
     autoprobe: false,
     memoryMiB: 3072,
     // For what hangs: a busy machine may be five times slower than usual.
     timeoutMs: long ? 3_600_000 : 900_000,
-    env: { VDPA_HOST_TEST: long ? 'long' : 'short' },
+    env: { VDPA_HOST_TEST: length },
   });
   process.stderr.write(stdout + stderr);
   if (error !== null) throw new StepFailed(error);
@@ -110,6 +117,12 @@ async function nativeUnits() {
   console.error(`${passed} units passed`);
 }
 
+/** Every fuzzer over its corpus, and on from there. */
+async function fuzzers() {
+  const seconds = `FUZZ_SECONDS=${long ? 120 : 2}`;
+  await run('make', ['--silent', '-C', 'native/test', 'run-fuzz', seconds], { show: 'failure' });
+}
+
 /** The library that a sanitised addon needs in the process before anything else. */
 async function sanitizerLibraries() {
   const names = ['libasan.so', 'libubsan.so'];
@@ -119,40 +132,50 @@ async function sanitizerLibraries() {
   return paths.map((path) => path.trim()).join(' ');
 }
 
-async function hostChecks() {
-  await check('native units', nativeUnits);
-  await check('fuzzers', async () => {
-    const seconds = `FUZZ_SECONDS=${long ? 120 : 2}`;
-    await run('make', ['--silent', '-C', 'native/test', 'run-fuzz', seconds], { show: 'failure' });
-  });
-  await check('units, types', () => hostTests('unit', ['unit', 'types']));
-  await check('addon', () => hostTests('addon', ['addon']));
-  await check('addon, sanitised', async () =>
-    hostTests('addon-sanitised', ['addon'], {
-      VDPA_HOST_ADDON_BUILD: 'Debug',
-      LD_PRELOAD: await sanitizerLibraries(),
-      // Node itself leaks at exit by design, and its allocator answers NULL where asan would abort.
-      ASAN_OPTIONS: 'detect_leaks=0:allocator_may_return_null=1',
-    }),
-  );
-  await check('other versions of Node', checkNodeVersions);
-}
+/**
+ * The parts, those that take longest first.
+ *
+ * @type {[name: string, work: () => Promise<void>][]}
+ */
+const parts = [
+  ['lab kernel, first half', () => labTests('lab-1', ['lab'], smallNic, { shard: '1/2' })],
+  ['lab kernel, second half', () => labTests('lab-2', ['lab'], smallNic, { shard: '2/2' })],
+  ['other versions of Node', checkNodeVersions],
+  ['lab itself', () => hostTests('lab-runner', ['lab-runner'])],
+  [
+    'addon, sanitised',
+    async () =>
+      hostTests('addon-sanitised', ['addon'], {
+        VDPA_HOST_ADDON_BUILD: 'Debug',
+        LD_PRELOAD: await sanitizerLibraries(),
+        // Node itself leaks at exit by design, and its allocator answers NULL where asan would abort.
+        ASAN_OPTIONS: 'detect_leaks=0:allocator_may_return_null=1',
+      }),
+  ],
+  ['addon', () => hostTests('addon', ['addon'])],
+  ['units, types', () => hostTests('unit', ['unit', 'types'])],
+  ['fuzzers', fuzzers],
+  [
+    'lab kernel, 8 x 255 VFs',
+    () => labTests('lab-scale', ['lab-scale'], { npf: 8, totalvfs: 255 }),
+  ],
+  ['native units', nativeUnits],
+];
 
-async function labChecks() {
-  await check('lab kernel', () => labTests('lab', ['lab'], { npf: 2, totalvfs: 16 }));
-  await check('lab kernel, 8 x 255 VFs', () =>
-    labTests('lab-scale', ['lab-scale'], { npf: 8, totalvfs: 255 }),
-  );
-  await check('lab itself', () =>
-    hostTests('lab-runner', ['lab-runner'], { VDPA_LAB_RUNS: long ? '50' : '5' }),
-  );
+/** Runs the parts, three beside each other: each leaves a processor idle for some of its time. */
+async function runParts() {
+  const waiting = parts.values();
+  const runner = async () => {
+    for (const [name, work] of waiting) await check(name, work);
+  };
+  await Promise.all([runner(), runner(), runner()]);
 }
 
 /** The distribution's kernel in QEMU: NUMA, an IOMMU and a second processor. */
 async function qemuChecks() {
   // One PF on each node, and a third where no IOMMU serves.
   const nic = { npf: 3, totalvfs: 255, numa: '0,1,1', domain: '0,0,1' };
-  await check('lab in QEMU', () => labTests('lab-qemu', ['lab-qemu'], nic, 'qemu'));
+  await check('lab in QEMU', () => labTests('lab-qemu', ['lab-qemu'], nic, { machine: 'qemu' }));
   await check('lab in QEMU itself', () => hostTests('lab-runner-qemu', ['lab-runner-qemu']));
 }
 
@@ -167,8 +190,7 @@ await script(async () => {
     await ensureLab();
     if (long) await ensureLab({ machine: 'qemu' });
   });
-  // Two at a time: the lab's kernel has one processor.
-  await Promise.all([hostChecks(), labChecks()]);
+  await runParts();
   // It has two processors, and so comes alone.
   if (long) await qemuChecks();
 

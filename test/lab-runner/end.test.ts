@@ -6,6 +6,7 @@ import { join, relative } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { findLab } from '../../lab/build.mjs';
 import { runInLab } from '../../lab/run.mjs';
+import { long } from '../support/test-length.js';
 import {
   alive,
   checkout,
@@ -161,8 +162,7 @@ describe('many runs', () => {
     expect(b.stdout).toMatch(/^\/dev\/shm:\nbb\n\n\/tmp:\nbb\n/);
   });
 
-  const { VDPA_LAB_RUNS = '5' } = process.env;
-  const runs = Number(VDPA_LAB_RUNS);
+  const runs = long ? 50 : 5;
   test(`${runs} in a row leave no file and no process behind`, {
     timeout: runs * 20_000,
   }, async () => {

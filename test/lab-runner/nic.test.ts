@@ -2,6 +2,7 @@
 // The software NIC behaves as a real one does towards sysfs, netlink and hotplug.
 import { describe, expect, test } from 'vitest';
 import { runInLab } from '../../lab/run.mjs';
+import { long } from '../support/test-length.js';
 
 type Nic = Record<string, string | number>;
 
@@ -242,7 +243,7 @@ describe('hotplug', () => {
 describe('the modules', () => {
   test('the NIC loads and unloads again and again', async () => {
     const out = await lab(
-      `for i in $(seq 20); do
+      `for i in $(seq ${long ? 50 : 4}); do
          echo 16 > $PF/sriov_numvfs; vdpa dev add name a$i mgmtdev pci/0000:11:00.1
          rmmod labnic && modprobe labnic || exit 1
        done

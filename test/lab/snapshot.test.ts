@@ -25,7 +25,7 @@ describe('a snapshot', () => {
   });
 
   test('has every device that lives throughout while another process deletes and re-adds', async () => {
-    const rounds = lab.long ? 300 : 8;
+    const rounds = lab.long ? 100 : 2;
     lab.enableVfs(lab.pfA, 8);
     const native = openNativeHost('/');
     // Some before, some after, some between those that come and go; more than one receive holds.

@@ -13,8 +13,7 @@ if (process.env['VDPA_LAB'] !== '1') throw new Error('these tests run inside the
 const vdpaBus = '/sys/bus/vdpa';
 export const pfA = '0000:11:00.0';
 export const pfB = '0000:13:00.0';
-/** Whether the stated counts are asked for, not just one of each. */
-export const long = process.env['VDPA_HOST_TEST'] === 'long';
+export { long } from './test-length.js';
 
 export function run(command: string, ...args: readonly string[]): string {
   return execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
