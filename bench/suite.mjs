@@ -1,10 +1,11 @@
 // @ts-check
-// What runs inside the lab: DEVICES PROGRAMS. Its rows are the one line on stdout.
+// What runs inside the lab: DEVICES PROGRAMS UDEVADM CAPTURE. Its rows are the one line on stdout, and
+// the host that it made is in the file CAPTURE.
 import { execFileSync } from 'node:child_process';
 import { release } from 'node:os';
 import { join } from 'node:path';
-import { eventLoopRows } from './event-loop-rows.mjs';
 import { inventoryRows } from './inventory-rows.mjs';
+import { VdpaHost } from './library.mjs';
 import { netlinkRows } from './netlink-rows.mjs';
 import { planOf } from './plan.mjs';
 import { resolveRows } from './resolve-rows.mjs';
@@ -12,8 +13,8 @@ import { systemCallRows } from './system-call-rows.mjs';
 import { watchRows } from './watch-rows.mjs';
 
 if (process.env['VDPA_LAB'] !== '1') throw new Error('this runs inside the lab: npm run bench');
-const [devices = '', programs = ''] = process.argv.slice(2);
-const plan = planOf(Number(devices), programs);
+const [devices = '', programs = '', udevadm = '', capture = ''] = process.argv.slice(2);
+const plan = planOf(Number(devices), programs, udevadm);
 
 // Elsewhere, so that what it leaves on the heap is not in the figures.
 execFileSync(
@@ -24,7 +25,11 @@ execFileSync(
 const parts = plan.resolveOnly
   ? [resolveRows]
   : [netlinkRows, inventoryRows, systemCallRows, resolveRows];
-if (plan.judged) parts.push(eventLoopRows);
+if (plan.judged) {
+  const host = await VdpaHost.open();
+  await host.capture(capture, { force: true });
+  await host.close();
+}
 if (!plan.resolveOnly) parts.push(watchRows);
 const rows = [];
 for (const part of parts) {

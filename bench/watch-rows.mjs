@@ -29,14 +29,15 @@ const smallBuffer = 2304;
  *
  * @param {Plan} plan
  */
-export async function watchRows({ devices, rounds, judged, programs }) {
+export async function watchRows(plan) {
+  const { devices } = plan;
   // A watch keeps no process alive, and neither does waiting for its events.
   const held = setInterval(() => {}, minuteMs);
   const maker = await Maker.open();
   const host = await VdpaHost.open();
   try {
     return [
-      await latencyRow(host, maker, { devices, rounds, judged, programs }),
+      ...(await latencyRows(host, maker, plan)),
       await stormRow(host, maker, devices),
       await resyncRow(host, devices),
       await idleRow(host, devices),
@@ -112,55 +113,119 @@ class Maker {
   }
 }
 
+/** Somebody else who is told of devices, and says when. */
+class Listener {
+  #child;
+  #lines;
+
+  /** @param {string} command @param {readonly string[]} args */
+  constructor(command, args) {
+    this.#child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
+  }
+
+  /** Reads up to a line that has the pattern. @param {RegExp} pattern */
+  async #line(pattern) {
+    for (;;) {
+      const { value, done } = await this.#lines.next();
+      if (done) throw new Error('the listener ended');
+      const found = pattern.exec(value);
+      if (found !== null) return found;
+    }
+  }
+
+  async ready() {
+    await this.#line(/^KERNEL - /);
+  }
+
+  /** When it was told that the device is there, in ms by the monotonic clock. @param {string} name */
+  async added(name) {
+    const [, seconds, path] = await this.#line(/^KERNEL\[([0-9.]+)\] +add +(\S+) \(vdpa\)$/);
+    if (!path?.endsWith(`/${name}`)) throw new Error(`it was told of ${path}, not of ${name}`);
+    return Number(seconds) * 1000;
+  }
+
+  async close() {
+    this.#child.kill();
+    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+      await once(this.#child, 'exit');
+    }
+  }
+}
+
 /**
- * From the request that makes a device until `added` is told, and until a bare listener has the same
- * event. udevadm is a listener with more to do, and not in every lab.
+ * From the request that makes a device until `added` is told, and until `udevadm monitor` and a bare
+ * listener have the same event.
  *
- * @param {Host} host @param {Maker} maker @param {Omit<Plan, 'resolveOnly'>} plan
- * @returns {Promise<Row>}
+ * @param {Host} host @param {Maker} maker @param {Plan} plan
+ * @returns {Promise<Row[]>}
  */
-async function latencyRow(host, maker, { devices, rounds, judged, programs }) {
-  const listener = spawn(join(programs, 'uevent_listen'), {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  const lines = createInterface({ input: listener.stdout })[Symbol.asyncIterator]();
+async function latencyRows(host, maker, { devices, rounds, judged, programs, udevadm }) {
+  const against = async (/** @type {string} */ command, /** @type {string[]} */ ...args) =>
+    compare(await toldAndHeard(host, maker, 2 * rounds, new Listener(command, args)));
+  const monitor = await against(udevadm, 'monitor', '--kernel', '--subsystem-match=vdpa');
+  const bare = await against(join(programs, 'uevent_listen'));
+  const name = 'watch: device requested until told';
+  return [
+    row({
+      name: `${name} / until udevadm monitor tells`,
+      devices,
+      unit: 'ms',
+      ours: monitor.ours,
+      theirs: monitor.theirs,
+      figure: monitor.ratio,
+      figureUnit: 'x',
+      budget: judged ? atMost(2) : null,
+    }),
+    row({
+      name: `${name} / until a bare listener hears`,
+      devices,
+      unit: 'ms',
+      ours: bare.ours,
+      theirs: bare.theirs,
+      figure: bare.ratio,
+      figureUnit: 'x',
+      budget: null,
+    }),
+  ];
+}
+
+/**
+ * @param {Host} host @param {Maker} maker @param {number} rounds @param {Listener} listener
+ * @returns {Promise<import('./statistics.mjs').Pairs>}
+ */
+async function toldAndHeard(host, maker, rounds, listener) {
   const watch = await host.watch({ rereadMs: 0 });
   const [name = ''] = maker.names;
+  /** @type {{ ours: number[], theirs: number[] }} */
+  const pairs = { ours: [], theirs: [] };
   try {
-    if ((await lines.next()).value !== 'ready') throw new Error('the listener does not listen');
-    /** @type {{ ours: number[], theirs: number[] }} */
-    const pairs = { ours: [], theirs: [] };
-    for (let round = -2; round < 2 * rounds; round++) {
+    await listener.ready();
+    // It says so before it listens.
+    await sleep(200);
+    for (let round = -2; round < rounds; round++) {
       const removed = once(watch, 'removed');
       await maker.remove(name);
       await removed;
       await sleep(20);
-      const added = once(watch, 'added').then(() => process.hrtime.bigint());
-      const asked = process.hrtime.bigint();
+      const added = once(watch, 'added').then(monotonicMs);
+      const asked = monotonicMs();
       await maker.make(name);
-      const [told, heard] = await Promise.all([added, lines.next()]);
-      const [time = '', path = ''] = String(heard.value).split(' ');
-      if (!path.endsWith(`/${name}`)) throw new Error(`the listener heard of ${path}, not ${name}`);
+      const [told, heard] = await Promise.all([added, listener.added(name)]);
       if (round < 0) continue;
-      pairs.ours.push(Number(told - asked) / 1e6);
-      pairs.theirs.push(Number(BigInt(time) - asked) / 1e6);
+      pairs.ours.push(told - asked);
+      pairs.theirs.push(heard - asked);
     }
-    const { ours, theirs, ratio } = compare(pairs);
-    return row({
-      name: 'watch: device requested until told / until a bare listener hears',
-      devices,
-      unit: 'ms',
-      ours,
-      theirs,
-      figure: ratio,
-      figureUnit: 'x',
-      budget: judged ? atMost(2) : null,
-    });
+    return pairs;
   } finally {
     await watch.close();
-    listener.stdin.end();
-    if (listener.exitCode === null) await once(listener, 'exit');
+    await listener.close();
   }
+}
+
+/** The clock that all processes share. */
+function monotonicMs() {
+  return Number(process.hrtime.bigint()) / 1e6;
 }
 
 /**

@@ -1,17 +1,19 @@
 // @ts-check
 // npm run bench: measures in the lab what the library is promised to cost, as ratios, and says which
 // budgets are missed. --json prints the results; --output FILE says where they go.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { eventLoopRows } from '../bench/event-loop-rows.mjs';
 import { importRows } from '../bench/import-rows.mjs';
-import { sizes } from '../bench/plan.mjs';
+import { fullSize, sizes } from '../bench/plan.mjs';
 import { resolveGrowthRows } from '../bench/resolve-growth.mjs';
 import { missed } from '../bench/row.mjs';
 import { renderTable } from '../bench/table.mjs';
 import { ensureLab } from '../lab/build.mjs';
 import { runInLab } from '../lab/run.mjs';
+import { machineRelease, unpackFromSuite } from '../lab/suites.mjs';
 import { ensurePackages } from './apt.mjs';
 import { ensureBuilt } from './products.mjs';
 import { part, root, run, StepFailed, script } from './steps.mjs';
@@ -19,6 +21,8 @@ import { part, root, run, StepFailed, script } from './steps.mjs';
 /** @import { Row } from '../bench/row.mjs' */
 
 const programs = join(root, 'build/bench');
+/** The host of the full size, for what is measured outside the lab. */
+const capture = join(programs, 'host.tar.gz');
 const keptBytes = String(256 << 20);
 const suite = new URL('../bench/suite.mjs', import.meta.url).pathname;
 
@@ -32,15 +36,26 @@ async function compilePrograms() {
   }
 }
 
+/** The peer of a watch, unpacked only: on many machines nothing needs it. */
+async function unpackUdevadm() {
+  const { env } = await unpackFromSuite(machineRelease(), ['udev']);
+  const file = env.PATH.split(':')
+    .map((folder) => join(folder, 'udevadm'))
+    .find((path) => existsSync(path));
+  if (file === undefined) throw new StepFailed('the package udev has no udevadm');
+  return file;
+}
+
 /**
  * All rows of one size, in a lab of its own.
  *
  * @param {number} devices
+ * @param {string} udevadm
  * @returns {Promise<{ kernel: string, rows: Row[] }>}
  */
-async function measure(devices) {
+async function measure(devices, udevadm) {
   const { status, error, stdout } = await runInLab(
-    [process.execPath, suite, String(devices), programs],
+    [process.execPath, suite, String(devices), programs, udevadm, capture],
     {
       nic: { npf: 8, totalvfs: 255 },
       autoprobe: false,
@@ -68,19 +83,23 @@ await script(async () => {
     await ensureBuilt();
     await compilePrograms();
   });
-  await part('lab', async () => {
+  const udevadm = await part('lab', async () => {
     await ensureLab();
+    return await unpackUdevadm();
   });
   let kernel = '';
   /** @type {Row[]} */
   const rows = [];
   for (const devices of sizes) {
     await part(`${devices} devices`, async () => {
-      const measured = await measure(devices);
+      const measured = await measure(devices, udevadm);
       kernel = measured.kernel;
       rows.push(...measured.rows);
     });
   }
+  await part('event loop', async () => {
+    rows.push(...(await eventLoopRows(capture, fullSize)));
+  });
   await part('import', async () => {
     rows.push(...(await importRows()));
   });
