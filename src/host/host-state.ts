@@ -4,7 +4,6 @@ import type { DeviceId } from './device-id.js';
 import type { HostEvent } from './host-event.js';
 import { type Inventory, inventoryOf } from './inventory.js';
 import { changesOf, deviceEvents, inventoryEvents } from './inventory-changes.js';
-import { isPciAddress } from './pci-address.js';
 import {
   inNaturalOrder,
   type JoinedDevice,
@@ -12,7 +11,7 @@ import {
   type VdpaDevice,
   vdpaDevice,
 } from './vdpa-device.js';
-import type { ParentIndex } from './vdpa-parent.js';
+import { lastComponent, nearestPciAddress, type ParentIndex } from './vdpa-parent.js';
 
 /**
  * A host as it was read last, and what each further reading changes in it. Readings of single
@@ -54,10 +53,9 @@ export class HostState {
   /** Whether all that these devices stand on is known here. */
   knowsParentsOf({ busDevices }: NamedDevicesRow): boolean {
     return busDevices.every(({ parentPath }) => {
-      const components = parentPath.split('/');
-      const last = components.at(-1) ?? '';
-      const pciAddress = components.findLast(isPciAddress);
-      if (pciAddress === undefined) return true;
+      const last = lastComponent(parentPath);
+      const pciAddress = nearestPciAddress(parentPath);
+      if (pciAddress === null) return true;
       if (!this.#parents.functions.has(pciAddress)) return false;
       return last === pciAddress || this.#parents.scalableFunctions.has(last);
     });

@@ -27,27 +27,13 @@ export function managementHandle(bus: string, name: string): string {
   return bus === '' ? name : `${bus}/${name}`;
 }
 
-/** Hundreds of VFs offer the same: each distinct mask is named once per list. */
 export function* managementDevices(
   rows: readonly ManagementDeviceRow[],
   scalableFunctions: ReadonlyMap<string, ScalableFunctionRow>,
 ): Pausing<ManagementDevice[]> {
-  const named = new Map<string, Pick<ManagementDevice, 'classes' | 'featureNames'>>();
+  const offerOf = offerReader();
   return yield* mapInTurns(rows, (row) => {
-    const key = `${row.supportedClasses}/${row.supportedFeatures}`;
-    let shared = named.get(key);
-    if (shared === undefined) {
-      const classes = deviceClasses(row.supportedClasses);
-      const [only, ...others] = classes;
-      shared = {
-        classes,
-        featureNames: featureNames(
-          row.supportedFeatures ?? 0n,
-          only !== undefined && others.length === 0 ? only : null,
-        ),
-      };
-      named.set(key, shared);
-    }
+    const { classes, featureNames } = offerOf(row);
     const sf = scalableFunctions.get(row.name);
     return {
       handle: managementHandle(row.bus, row.name),
@@ -55,10 +41,31 @@ export function* managementDevices(
       name: row.name,
       pciAddress: isPciAddress(row.pciAddress) ? row.pciAddress : null,
       sfNumber: sf?.sfNumber ?? null,
-      classes: shared.classes,
+      classes,
       maxVqs: row.maxVqs,
       features: row.supportedFeatures,
-      featureNames: shared.featureNames,
+      featureNames,
     };
   });
+}
+
+type Offer = Pick<ManagementDevice, 'classes' | 'featureNames'>;
+
+/** Names what is offered. The VFs of a PF follow one another and offer the same, which is named once. */
+function offerReader(): (row: ManagementDeviceRow) => Offer {
+  let before: ManagementDeviceRow | undefined;
+  let offer: Offer = { classes: [], featureNames: [] };
+  return (row) => {
+    if (
+      row.supportedClasses !== before?.supportedClasses ||
+      row.supportedFeatures !== before.supportedFeatures
+    ) {
+      const classes = deviceClasses(row.supportedClasses);
+      const [only, ...others] = classes;
+      const oneClass = only !== undefined && others.length === 0 ? only : null;
+      offer = { classes, featureNames: featureNames(row.supportedFeatures ?? 0n, oneClass) };
+    }
+    before = row;
+    return offer;
+  };
 }

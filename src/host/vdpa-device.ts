@@ -115,6 +115,9 @@ export function vdpaDevice(
 /** Of NodeState in native/core/records.h. */
 const nodeThere = 2;
 
+/** A number of more digits may be no exact one. */
+const exactDigits = 15;
+
 const collator = new Intl.Collator('en', { numeric: true });
 
 /**
@@ -123,11 +126,13 @@ const collator = new Intl.Collator('en', { numeric: true });
  */
 export function* inNaturalOrder(devices: readonly VdpaDevice[]): Pausing<VdpaDevice[]> {
   const keyed = yield* mapInTurns(devices, (device) => {
-    const digits = /(?<!\d)\d{1,15}$/.exec(device.name)?.[0] ?? '';
+    const length = device.name.length;
+    const digits = length - startOfNumber(device.name);
+    const known = digits > 0 && digits <= exactDigits;
     return {
       device,
-      prefix: device.name.slice(0, device.name.length - digits.length),
-      number: digits === '' ? null : Number(digits),
+      prefix: known ? device.name.slice(0, length - digits) : device.name,
+      number: known ? Number(device.name.slice(length - digits)) : null,
     };
   });
   keyed.sort((a, b) =>
@@ -137,6 +142,15 @@ export function* inNaturalOrder(devices: readonly VdpaDevice[]): Pausing<VdpaDev
   );
   return keyed.map(({ device }) => device);
 }
+
+/** Where the digits begin that a name ends with: its length if it ends with none. */
+function startOfNumber(name: string): number {
+  let start = name.length;
+  while (start > 0 && isDigit(name.charCodeAt(start - 1))) start--;
+  return start;
+}
+
+const isDigit = (code: number): boolean => code >= 0x30 && code <= 0x39;
 
 /**
  * Whether both speak of one device. On a host that never stood still a name may have moved to

@@ -32,10 +32,10 @@ export function vdpaParent(
   family: VdpaDeviceRow | undefined,
   { functions, scalableFunctions }: ParentIndex,
 ): VdpaParent {
-  const components = row.parentPath.split('/');
-  const pciAddress = components.findLast(isPciAddress) ?? null;
+  const last = lastComponent(row.parentPath);
+  const pciAddress = nearestPciAddress(row.parentPath);
   const owner = pciAddress === null ? undefined : functions.get(pciAddress);
-  const sf = scalableFunctions.get(components.at(-1) ?? '');
+  const sf = scalableFunctions.get(last);
   const isPf = owner !== undefined && owner.totalVfs !== null;
   // A scalable function names its PF itself: a PF may have them without being capable of SR-IOV.
   const pfName = sf?.pfAddress ?? (isPf ? pciAddress : owner?.pfAddress) ?? '';
@@ -58,6 +58,19 @@ export function vdpaParent(
     sfNumber: sf?.sfNumber ?? null,
     numaNode: owner?.numaNode ?? null,
   };
+}
+
+/** What a path below /sys/devices ends with. */
+export function lastComponent(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+/** The PCI function that a path below /sys/devices ends with or leads through last. */
+export function nearestPciAddress(path: string): PciAddress | null {
+  const last = lastComponent(path);
+  // As a rule it is a VF; to split the path of each makes much garbage.
+  if (isPciAddress(last)) return last;
+  return path.split('/').findLast(isPciAddress) ?? null;
 }
 
 function softwareKind(row: BusDeviceRow, family: VdpaDeviceRow | undefined): SoftwareParentKind {

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { eachInTurns, finish, inTurns, mapInTurns, type Pausing } from '../../src/turns.js';
 
@@ -10,20 +11,48 @@ function compute(): void {
 }
 
 describe('work in turns', () => {
-  test('lets others go first once its turn is over, and not before', async () => {
+  test('is done at once when it does not pause', async () => {
     const log: string[] = [];
+    setImmediate(() => log.push('other'));
+    expect(await inTurns(eachInTurns([1, 2], (thing) => log.push(`${thing}`)))).toBe(undefined);
+    expect(log).toEqual(['1', '2']);
+  });
+
+  test('lets others go first before its first turn and after each, and not within', async () => {
+    const log: string[] = [];
+    const other = (name: string) => setImmediate(() => log.push(name));
     function* work(): Pausing<string> {
-      setImmediate(() => log.push('other'));
+      other('before');
       log.push('first');
       yield;
+      other('between');
       log.push('second');
-      compute();
       yield;
       log.push('third');
+      compute();
+      yield;
+      log.push('fourth');
       return 'done';
     }
     expect(await inTurns(work())).toBe('done');
-    expect(log).toEqual(['first', 'second', 'other', 'third']);
+    expect(log).toEqual(['first', 'before', 'second', 'third', 'between', 'fourth']);
+  });
+
+  test('lets timers run between any two turns, whatever phase of the loop it began in', async () => {
+    const log: string[] = [];
+    function* work(): Pausing<void> {
+      for (let turn = 0; turn < 5; turn++) {
+        yield;
+        log.push('turn');
+        compute();
+      }
+    }
+    // What became of a file is told in the phase in which an addon's answers come too.
+    await new Promise<void>((resolve) => stat('.', () => resolve()));
+    const timer = setInterval(() => log.push('timer'), 1);
+    await inTurns(work());
+    clearInterval(timer);
+    expect(log.join(' ')).toMatch(/^(?:timer )*turn(?:(?: timer)+ turn){4}$/);
   });
 
   test('rejects with what it throws', async () => {
