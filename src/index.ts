@@ -3,6 +3,7 @@ export type { BoundDevice } from './host/bind-driver.js';
 export type { Capture, CaptureOptions } from './host/capture-host.js';
 export type { CallOptions, ChangeOptions } from './host/connection.js';
 export type { BlockConfig, DeviceConfig, NetConfig } from './host/device-config.js';
+export type { DeviceHealth, DriverHealth, LinkHealth, NodeHealth } from './host/device-health.js';
 export {
   type DeviceId,
   type DeviceIdParts,

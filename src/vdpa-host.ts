@@ -3,6 +3,7 @@ import type { BoundDevice } from './host/bind-driver.js';
 import type { Capture, CaptureOptions } from './host/capture-host.js';
 import type { CallOptions, ChangeOptions, Connection } from './host/connection.js';
 import type { DeviceConfig } from './host/device-config.js';
+import type { DeviceHealth } from './host/device-health.js';
 import { isVdpaName, type VdpaName } from './host/device-id.js';
 import type { EnableVfsOptions } from './host/enable-vfs.js';
 import { defaultHostOptions, type VdpaHostOptions } from './host/host-options.js';
@@ -154,6 +155,45 @@ export class VdpaHost implements AsyncDisposable {
         options,
       ),
     );
+  }
+
+  /**
+   * As `vendorStats`, of every virtqueue that the driver counts, in order of their numbers.
+   *
+   * @throws {TypeError} when no device can have that name
+   * @throws {VdpaError} as `vendorStats`
+   */
+  async queueStats(name: string, options?: CallOptions): Promise<readonly VendorStats[]> {
+    assertVdpaName(name);
+    const { vdpaDevices } = await this.#ask(
+      `virtqueues of ${name}`,
+      (native, ms) => native.namedDevices([name], ms),
+      options,
+    );
+    // Of one that is not there, the first question says so.
+    return await this.#reading.queueStats(vdpaDevices[0]?.maxVqs ?? 1, (queueIndex) =>
+      this.vendorStats(name, queueIndex, options),
+    );
+  }
+
+  /**
+   * How each device fares: driver, node, link. Asks the link of one network device after the other
+   * (DEV_CONFIG_GET), which waits for a guest that is changing its device's state, and all vDPA
+   * commands of the host with it: not for a hot path. In order of the inventory.
+   *
+   * @throws {VdpaError} as `inventory`; a device that does not answer has the link `no-answer`
+   */
+  async health(options?: CallOptions): Promise<readonly DeviceHealth[]> {
+    const { deviceHealth, readLinks } = this.#reading;
+    const { devices } = await this.inventory(options);
+    const health: DeviceHealth[] = [];
+    await readLinks(
+      this.#connection,
+      devices,
+      (device, link) => health.push(deviceHealth(device, link)),
+      options,
+    );
+    return health;
   }
 
   /**

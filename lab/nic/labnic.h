@@ -103,6 +103,8 @@ extern int max_vqs;
 extern int add_delay_ms;
 extern int add_error;
 extern int del_delay_ms;
+extern int config_delay_ms;
+extern int link_down;
 extern int unmanaged;
 
 /* card.c */

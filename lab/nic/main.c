@@ -54,6 +54,14 @@ int unmanaged = -1;
 module_param(unmanaged, int, 0644);
 MODULE_PARM_DESC(unmanaged, "VF (of any PF) whose driver makes a vDPA device by itself");
 
+int config_delay_ms;
+module_param(config_delay_ms, int, 0644);
+MODULE_PARM_DESC(config_delay_ms, "time that reading the configuration of a vDPA device takes");
+
+int link_down = -1;
+module_param(link_down, int, 0644);
+MODULE_PARM_DESC(link_down, "VF (of any PF) whose vDPA device has its link down");
+
 /* ---- cards ---- */
 
 static struct lab_card *cards[LAB_MAX_PFS];

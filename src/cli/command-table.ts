@@ -5,6 +5,7 @@ export const commandTable: ReadonlyMap<string, () => Promise<Command>> = new Map
   ['list', async () => (await import('./commands/list.js')).command],
   ['tree', async () => (await import('./commands/tree.js')).command],
   ['show', async () => (await import('./commands/show.js')).command],
+  ['stats', async () => (await import('./commands/stats.js')).command],
   ['watch', async () => (await import('./commands/watch.js')).command],
   ['create', async () => (await import('./commands/create.js')).command],
   ['delete', async () => (await import('./commands/delete.js')).command],

@@ -23,7 +23,14 @@ export type HostFollower = Pick<HostWatch, 'inventory' | 'close' | typeof Symbol
 export interface HostReader
   extends Pick<
     VdpaHost,
-    'inventory' | 'deviceConfig' | 'driverOverride' | 'preflight' | 'capture' | 'close'
+    | 'inventory'
+    | 'deviceConfig'
+    | 'driverOverride'
+    | 'health'
+    | 'queueStats'
+    | 'preflight'
+    | 'capture'
+    | 'close'
   > {
   watch(options: WatchOptions): Promise<HostFollower>;
 }

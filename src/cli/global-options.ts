@@ -1,5 +1,6 @@
 import type { VdpaHostOptions } from '../index.js';
 import type { CommandOptions, OptionValue } from './command.js';
+import { milliseconds } from './milliseconds.js';
 import { UsageError } from './usage-error.js';
 
 /** The options of every command. */
@@ -34,17 +35,8 @@ export function hostOptionsOf(
   if (root === '') throw new UsageError('--root wants a capture or a folder', command);
   return {
     ...(typeof root === 'string' ? { root } : {}),
-    ...(typeof timeout === 'string' ? { timeoutMs: milliseconds(timeout, command) } : {}),
+    ...(typeof timeout === 'string'
+      ? { timeoutMs: milliseconds('timeout', timeout, command) }
+      : {}),
   };
-}
-
-function milliseconds(text: string, command: string): number {
-  const value = /^\d{1,6}$/.test(text) ? Number(text) : 0;
-  if (value < 1 || value > 600_000) {
-    throw new UsageError(
-      `--timeout wants a whole number of milliseconds from 1 to 600000, not '${text}'`,
-      command,
-    );
-  }
-  return value;
 }

@@ -10,7 +10,7 @@ export const address = z
   .string()
   .regex(/^[0-9a-f]{4,8}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]$/)
   .meta({ description: 'PCI address, lower case, with its domain' });
-const hexMask = z
+export const hexMask = z
   .string()
   .regex(/^0x[0-9a-f]{1,16}$/)
   .meta({ description: '64-bit mask in hexadecimal' });
@@ -124,6 +124,20 @@ export const managementDevice = z
     featureNames: strings,
   })
   .meta({ id: 'ManagementDevice' });
+
+export const health = z
+  .strictObject({
+    id: z.string(),
+    name: z.string(),
+    driver: z.enum(['ok', 'none', 'failed']),
+    node: z.enum(['ok', 'missing', 'mismatch']).nullable(),
+    link: z
+      .enum(['up', 'down', 'no-answer'])
+      .nullable()
+      .meta({ description: 'null for what has no link, or does not tell' }),
+    healthy: z.boolean(),
+  })
+  .meta({ id: 'Health' });
 
 export const error = z
   .strictObject({

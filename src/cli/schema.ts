@@ -9,6 +9,8 @@ import {
   deviceConfig,
   deviceShape,
   error,
+  health,
+  hexMask,
   managementDevice,
   otherFunction,
   overrideShape,
@@ -41,6 +43,7 @@ const changes = strings.meta({ description: 'keys whose values differ' });
 const event = z.discriminatedUnion('type', [
   z.strictObject({ type: z.enum(['added', 'removed', 'ready', 'unready']), device }),
   z.strictObject({ type: z.literal('changed'), device, before: device, changes }),
+  z.strictObject({ type: z.literal('health'), device, health, before: health.nullable() }),
   z.strictObject({ type: z.enum(['pfAdded', 'pfRemoved']), pf }),
   z.strictObject({ type: z.literal('pfChanged'), pf, before: pf, changes }),
   z.strictObject({ type: z.enum(['vfAdded', 'vfRemoved']), vf }),
@@ -83,6 +86,7 @@ export const documentSchemas = {
     ),
     unplaced: z.array(device).meta({ description: 'their parent is not in the inventory' }),
     managementDevices: z.array(managementDevice),
+    health: z.array(health).nullable().meta({ description: 'null without --health' }),
   }),
   show: z.strictObject({
     ...head('show'),
@@ -102,6 +106,25 @@ export const documentSchemas = {
       ]),
     ),
     managementDevices: z.array(managementDevice),
+  }),
+  stats: z.strictObject({
+    ...head('stats'),
+    name: z.string(),
+    queues: z.array(
+      z.strictObject({
+        queueIndex: count,
+        negotiatedFeatures: hexMask.nullable(),
+        counters: z.array(
+          z.strictObject({
+            name: z.string(),
+            value: z
+              .string()
+              .regex(/^\d+$/)
+              .meta({ description: 'decimal; a string because it has 64 bits' }),
+          }),
+        ),
+      }),
+    ),
   }),
   doctor: z.strictObject({
     ...head('doctor'),

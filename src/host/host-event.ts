@@ -1,4 +1,5 @@
 import type { VdpaError } from '../errors.js';
+import type { DeviceHealth } from './device-health.js';
 import type { ManagementDevice } from './management-device.js';
 import type { PciFunction, PhysicalFunction, VirtualFunction } from './pci-function.js';
 import type { VdpaDevice } from './vdpa-device.js';
@@ -27,6 +28,16 @@ export type HostEvent =
   /** Bound to vhost_vdpa, acknowledged by the `vdpa` family, node present. */
   | { readonly type: 'ready'; readonly device: VdpaDevice }
   | { readonly type: 'unready'; readonly device: VdpaDevice }
+  /**
+   * With `healthMs`: how it fares now, if not as before. `before` is null for a device that was not
+   * known; one that is healthy then is not told of.
+   */
+  | {
+      readonly type: 'health';
+      readonly device: VdpaDevice;
+      readonly health: DeviceHealth;
+      readonly before: DeviceHealth | null;
+    }
   | { readonly type: 'pfAdded'; readonly pf: PhysicalFunction }
   | { readonly type: 'pfRemoved'; readonly pf: PhysicalFunction }
   | {

@@ -12,6 +12,7 @@ const hostOptions = z.strictObject({
 const watchOptions = z.strictObject({
   signal: z.instanceof(AbortSignal).optional(),
   rereadMs: z.number().int().min(0).max(dayMs).default(defaultWatchOptions.rereadMs),
+  healthMs: z.number().int().min(0).max(dayMs).default(defaultWatchOptions.healthMs),
   receiveBufferBytes: z
     .number()
     .int()

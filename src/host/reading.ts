@@ -2,7 +2,10 @@
 export { inTurns } from '../turns.js';
 export { Connection } from './connection.js';
 export { deviceConfig } from './device-config.js';
+export { deviceHealth } from './device-health.js';
 export { inventoryOf } from './inventory.js';
 export { preflight } from './preflight.js';
+export { queueStats } from './queue-stats.js';
+export { readLinks } from './read-links.js';
 export { Resolver } from './resolver.js';
 export { vendorStats } from './vendor-stats.js';

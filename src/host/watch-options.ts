@@ -8,6 +8,12 @@ export interface WatchOptions {
    */
   readonly rereadMs?: number | undefined;
   /**
+   * Milliseconds, up to a day, between one round of asking every network device's link and the next;
+   * 0, the default, asks none, and tells no `health`. The question waits for a guest that is changing
+   * its device's state, and every vDPA command of the host waits with it.
+   */
+  readonly healthMs?: number | undefined;
+  /**
    * Memory in which the kernel queues events, in bytes from 1 to 1 GiB; default 16 MiB. Without
    * CAP_NET_ADMIN the kernel gives no more than net.core.rmem_max.
    */
@@ -18,5 +24,6 @@ export interface WatchOptions {
 export const defaultWatchOptions = {
   signal: undefined,
   rereadMs: 60_000,
+  healthMs: 0,
   receiveBufferBytes: 16 << 20,
 } as const;

@@ -6,6 +6,7 @@ import { openUeventMonitor, type UeventMonitor } from '../native.js';
 import { eachInTurns, inTurns } from '../turns.js';
 import { Connection } from './connection.js';
 import { EventQueue } from './event-queue.js';
+import { HealthFollower } from './health-follower.js';
 import type { HostEvent, HostEventOf, HostEventType } from './host-event.js';
 import { HostState } from './host-state.js';
 import type { Inventory } from './inventory.js';
@@ -36,11 +37,13 @@ export class HostWatch extends EventEmitter<WatchEvents> implements AsyncDisposa
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #closed = new AbortController();
   readonly #rereadMs: number;
+  readonly #healthMs: number;
   readonly #signal: AbortSignal | undefined;
   readonly #onClose: (watch: HostWatch) => void;
   #state: HostState | undefined;
   #monitor: UeventMonitor | undefined;
   #nodes: FSWatcher | undefined;
+  #health: HealthFollower | undefined;
   #running: Promise<void> | undefined;
   /** After an attempt that failed. */
   #resting = false;
@@ -49,12 +52,13 @@ export class HostWatch extends EventEmitter<WatchEvents> implements AsyncDisposa
 
   private constructor(
     connection: Connection,
-    { rereadMs, signal }: CheckedWatchOptions,
+    { rereadMs, healthMs, signal }: CheckedWatchOptions,
     onClose: (watch: HostWatch) => void,
   ) {
     super();
     this.#connection = connection;
     this.#rereadMs = rereadMs;
+    this.#healthMs = healthMs;
     this.#signal = signal;
     this.#onClose = onClose;
   }
@@ -127,6 +131,11 @@ export class HostWatch extends EventEmitter<WatchEvents> implements AsyncDisposa
     });
     const snapshot = await this.#read(signal);
     this.#state = await inTurns(HostState.of(snapshot));
+    if (this.#healthMs > 0) {
+      const connection = new Connection('/', this.#connection.timeoutMs);
+      this.#health = new HealthFollower(connection, this.#healthMs, (event) => this.#tell(event));
+      this.#health.start(this.inventory.devices);
+    }
     if (this.#rereadMs > 0) this.#every(this.#rereadMs);
     this.#schedule();
   }
@@ -145,6 +154,7 @@ export class HostWatch extends EventEmitter<WatchEvents> implements AsyncDisposa
     for (const queue of this.#queues) queue.end(this.#failure);
     this.#queues.clear();
     await this.#running;
+    await this.#health?.close();
     await this.#connection.close();
     this.#onClose(this);
   }
@@ -217,6 +227,7 @@ export class HostWatch extends EventEmitter<WatchEvents> implements AsyncDisposa
         throw error;
       });
     }
+    this.#health?.see(event);
   }
 
   /** Ends early when the watch does. */

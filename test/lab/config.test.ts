@@ -89,14 +89,18 @@ describe('vendorStats', () => {
     expect(counters.map(({ name }) => name)).toEqual(['received_desc', 'completed_desc']);
     for (const { name, value } of counters) expect(theirs).toContain(`"${name}":${value}`);
     await expect(host.vendorStats('vdpa0', 9)).rejects.toMatchObject({ code: 'KERNEL_REFUSED' });
+
+    const all = await host.queueStats('vdpa0');
+    expect(all.map(({ queueIndex }) => queueIndex)).toEqual([0, 1, 2]);
+    for (const one of all) expect(one).toEqual(await host.vendorStats('vdpa0', one.queueIndex));
   });
 
   test('of a block device are NOT_SUPPORTED', async () => {
     lab.addDevice('blk0', 'vdpasim_blk');
     lab.bind('blk0', 'virtio_vdpa');
-    await expect(host.vendorStats('blk0', 0)).rejects.toMatchObject({
-      code: 'NOT_SUPPORTED',
-      errno: 'EOPNOTSUPP',
-    });
+    for (const asked of [host.vendorStats('blk0', 0), host.queueStats('blk0')]) {
+      await expect(asked).rejects.toMatchObject({ code: 'NOT_SUPPORTED', errno: 'EOPNOTSUPP' });
+    }
+    await expect(host.queueStats('nothing')).rejects.toMatchObject({ code: 'DEVICE_NOT_FOUND' });
   });
 });

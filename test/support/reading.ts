@@ -10,7 +10,9 @@ export async function readEverything(host: VdpaHost) {
     ({ address }) => host.driverOverride(address),
   );
   const resolved = await all(inventory.devices, async ({ id }) => host.resolve(id));
-  return { inventory, configs, overrides, resolved, findings: await host.preflight() };
+  const health = await host.health();
+  const findings = await host.preflight();
+  return { inventory, configs, overrides, resolved, health, findings };
 }
 
 async function all<T>(things: readonly T[], ask: (thing: T) => Promise<unknown>) {

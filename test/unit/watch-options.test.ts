@@ -13,7 +13,7 @@ describe("a watch's options", () => {
 
   test('are taken as they are', () => {
     const { signal } = new AbortController();
-    const options = { signal, rereadMs: 0, receiveBufferBytes: 1 };
+    const options = { signal, rereadMs: 0, healthMs: 1000, receiveBufferBytes: 1 };
     expect(parseWatchOptions(options)).toEqual(options);
     expect(parseWatchOptions(options).signal).toBe(signal);
   });
@@ -24,6 +24,8 @@ describe("a watch's options", () => {
     ['rereadMs', { rereadMs: 2 ** 31 }], // as a timer: at once
     ['rereadMs', { rereadMs: 0.5 }],
     ['rereadMs', { rereadMs: null }],
+    ['healthMs', { healthMs: -1 }],
+    ['healthMs', { healthMs: 86_400_001 }],
     ['receiveBufferBytes', { receiveBufferBytes: 0 }],
     ['receiveBufferBytes', { receiveBufferBytes: 2 ** 30 + 1 }],
     ['receiveBufferBytes', { receiveBufferBytes: '16 MiB' }],

@@ -9,15 +9,19 @@ export const command: Command = {
   description: [
     'Draws what stands on what: NUMA node, PF, VF with its representor, vDPA device, char device;',
     'then simulators and userspace devices. Long runs of VFs without a vDPA device are one line.',
+    '--health also asks the link of each network device, which waits for a guest that is changing the',
+    "device's state, and every vDPA command of the host with it.",
   ].join('\n'),
-  options: {},
+  options: { health: { type: 'boolean', help: 'whether each link is up' } },
   positionals: { min: 0, max: 0, what: 'no argument' },
 
-  async run({ host, print, terminal, signal, hostOptions }) {
-    const inventory = await (await host()).inventory({ signal });
+  async run({ host, print, terminal, signal, hostOptions, values }) {
+    const reader = await host();
+    const inventory = await reader.inventory({ signal });
+    const health = values['health'] === true ? await reader.health({ signal }) : null;
     print({
-      document: () => treeDocument(inventory),
-      lines: () => treeLines(inventory, terminal, hostOptions.root),
+      document: () => treeDocument(inventory, health),
+      lines: () => treeLines(inventory, terminal, hostOptions.root, health),
     });
     return 0;
   },

@@ -5,6 +5,7 @@ export type DocumentKind =
   | 'list'
   | 'tree'
   | 'show'
+  | 'stats'
   | 'doctor'
   | 'inventory'
   | 'event'

@@ -1,4 +1,4 @@
-import type { Inventory, VdpaAbi, VdpaDevice } from '../../index.js';
+import type { DeviceHealth, Inventory, VdpaAbi, VdpaDevice } from '../../index.js';
 import { hostTree, type SoftwareBranch } from '../host-tree.js';
 import { type Document, schemaVersion } from './document.js';
 import { managementDeviceJson, numaNodeJson } from './host-json.js';
@@ -15,9 +15,14 @@ export interface TreeDocument extends Document<'tree'> {
   readonly software: readonly SoftwareBranch[];
   readonly unplaced: readonly VdpaDevice[];
   readonly managementDevices: readonly ReturnType<typeof managementDeviceJson>[];
+  /** Null when it was not asked for. */
+  readonly health: readonly DeviceHealth[] | null;
 }
 
-export function treeDocument(inventory: Inventory): TreeDocument {
+export function treeDocument(
+  inventory: Inventory,
+  health: readonly DeviceHealth[] | null,
+): TreeDocument {
   const { consistent, abi, devices, managementDevices } = inventory;
   const { numaNodes, software, unplaced } = hostTree(inventory);
   const usable = devices.filter((device) => device.usable).length;
@@ -31,5 +36,6 @@ export function treeDocument(inventory: Inventory): TreeDocument {
     software,
     unplaced,
     managementDevices: managementDevices.map(managementDeviceJson),
+    health,
   };
 }

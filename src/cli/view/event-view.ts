@@ -1,5 +1,6 @@
 import type { HostEvent, Inventory, PciFunction, ResyncReason, VdpaDevice } from '../../index.js';
 import { stateCell, stateStyle } from './device-state.js';
+import { healthWords } from './health-words.js';
 import { layOut } from './rows.js';
 import { type Cell, cell, type Style, shown, type Terminal, widthOf } from './terminal.js';
 import { counted, driverWords, parentWords, summaryLine } from './words.js';
@@ -40,6 +41,8 @@ function words(event: HostEvent, terminal: Terminal): Words {
       return ofDevice(event.type, event.device, terminal, event.changes);
     case 'removed':
       return [event.type, event.device.name, cell(`was on ${parentWords(event.device)}`, 'faint')];
+    case 'health':
+      return [event.type, event.device.name, ...healthWords(event.health)];
     case 'pfAdded':
       return ['PF added', event.pf.address, cell(pfWords(event.pf))];
     case 'pfRemoved':

@@ -1,4 +1,4 @@
-import type { Inventory, SoftwareParentKind, VdpaDevice } from '../../index.js';
+import type { DeviceHealth, Inventory, SoftwareParentKind, VdpaDevice } from '../../index.js';
 import {
   type HostTree,
   hostTree,
@@ -12,14 +12,24 @@ import { canMake, type VfRun, vfRuns } from '../vf-runs.js';
 import { type Branch, drawBranches } from './branches.js';
 import { stateMark, stateStyle, stateWords } from './device-state.js';
 import { emptyHostLines, inconsistentLine } from './empty-host.js';
+import { linkCell, linksLine } from './health-words.js';
 import { layOut } from './rows.js';
 import { type Cell, cell, paint, type Style, type Terminal } from './terminal.js';
 import { counted, driverWords, netdevNames, summaryLine } from './words.js';
 
-/** The host as a drawn tree, with a summary below. */
-export function treeLines(inventory: Inventory, terminal: Terminal, root = '/'): string[] {
+/**
+ * The host as a drawn tree, with a summary below.
+ *
+ * @param health null when it was not asked for
+ */
+export function treeLines(
+  inventory: Inventory,
+  terminal: Terminal,
+  root = '/',
+  health: readonly DeviceHealth[] | null = null,
+): string[] {
   const { devices, consistent } = inventory;
-  const draw = new TreeDrawing(inventory, terminal);
+  const draw = new TreeDrawing(inventory, terminal, health ?? []);
   const sentence = (text: string, style: Style = 'plain'): string[] =>
     layOut([cell(text, style)], [], terminal);
   return [
@@ -28,7 +38,7 @@ export function treeLines(inventory: Inventory, terminal: Terminal, root = '/'):
     '',
     ...(devices.length === 0
       ? emptyHostLines(inventory).flatMap((line) => sentence(line))
-      : sentence(summaryLine(devices), 'strong')),
+      : sentence(summaryLine(devices) + linksLine(health ?? []), 'strong')),
     ...(consistent ? [] : ['', paint(inconsistentLine, 'caution', terminal)]),
   ];
 }
@@ -54,9 +64,16 @@ const softwareNames: Readonly<Record<SoftwareParentKind, string>> = {
 class TreeDrawing {
   readonly #terminal: Terminal;
   readonly #managed: ReadonlySet<string>;
+  /** By name. */
+  readonly #health: ReadonlyMap<string, DeviceHealth>;
 
-  constructor({ managementDevices }: Inventory, terminal: Terminal) {
+  constructor(
+    { managementDevices }: Inventory,
+    terminal: Terminal,
+    health: readonly DeviceHealth[] = [],
+  ) {
     this.#terminal = terminal;
+    this.#health = new Map(health.map((one) => [one.name, one]));
     this.#managed = new Set(managementDevices.map(({ handle }) => handle));
   }
 
@@ -180,6 +197,7 @@ class TreeDrawing {
     return [
       cell(`${stateMark(device, this.#terminal)} ${device.name}${kind}`, style),
       cell(device.charDevice?.path ?? ''),
+      linkCell(this.#health.get(device.name)),
       cell(stateWords(device), style),
     ];
   }

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { DocumentKind } from '../../../src/cli/documents/document.js';
 import { documentSchemas, jsonSchemaText } from '../../../src/cli/schema.js';
 import { VdpaError } from '../../../src/errors.js';
+import { deviceHealth } from '../../../src/host/device-health.js';
 import type { HostEvent } from '../../../src/index.js';
 import { blockConfig, fakeHost, refusesConfig, refusesOverride } from './support/fake-host.js';
 import {
@@ -67,6 +68,7 @@ describe('the documents of watch fit', () => {
     { type: 'changed', device, before: device, changes: ['driver'] },
     { type: 'ready', device },
     { type: 'unready', device },
+    { type: 'health', device, health: deviceHealth(device, 'down'), before: null },
     { type: 'pfAdded', pf: owner },
     { type: 'pfRemoved', pf: owner },
     { type: 'pfChanged', pf: owner, before: owner, changes: ['numVfs'] },
@@ -106,6 +108,8 @@ describe('real documents fit', () => {
   it.each([
     ['list', ['list']],
     ['tree', ['tree']],
+    ['tree', ['tree', '--health']],
+    ['stats', ['stats', 'vdpa0']],
     ['show', ['show', 'vdpa0']],
     ['show', ['show', 'pci/0000:65:00.2']],
     ['show', ['show', '0000:65:00.0']],

@@ -1,6 +1,8 @@
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { treeLines } from '../../../src/cli/view/tree-view.js';
+import { deviceHealth } from '../../../src/host/device-health.js';
+import type { LinkHealth } from '../../../src/index.js';
 import {
   inventory,
   managementDevice,
@@ -42,6 +44,21 @@ describe('tree', () => {
       '',
       '7 devices, 2 usable, 5 not usable',
     ]);
+  });
+
+  it('says of each link what it is, and at the end which are not up', () => {
+    const host = sampleHost();
+    const links: Record<string, LinkHealth | null> = { vdpa0: 'down', vdpa1: 'no-answer' };
+    const health = host.devices.map((device) =>
+      deviceHealth(device, links[device.name] ?? (device.class === 'net' ? 'up' : null)),
+    );
+    const lines = treeLines(host, plain, '/', health);
+    expect(lines[3]).toMatch(/ vdpa0 +\/dev\/vhost-vdpa-0 +link down +usable$/);
+    expect(lines[4]).toMatch(/ vdpa1 +\/dev\/vhost-vdpa-1 +link unknown: no answer +usable$/);
+    expect(lines[5]).toMatch(/ vdpa2 +link up +not bound to a driver$/);
+    expect(lines.at(-1)).toBe(
+      '7 devices, 2 usable, 5 not usable, 1 with the link down, 1 did not tell',
+    );
   });
 
   it('draws with ASCII where the locale is not UTF-8', () => {

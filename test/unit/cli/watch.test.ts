@@ -1,9 +1,10 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Interruption } from '../../../src/cli/io.js';
 import { VdpaError } from '../../../src/errors.js';
+import { deviceHealth } from '../../../src/host/device-health.js';
 import type { HostEvent } from '../../../src/index.js';
 import { fakeHost } from './support/fake-host.js';
-import { managementDevice, pciFunction, pf, vf, vfDevice } from './support/inventory.js';
+import { managementDevice, pciFunction, pf, unbound, vf, vfDevice } from './support/inventory.js';
 import { runCli } from './support/run-cli.js';
 
 /** What `vdpa-host watch` prints of these events, without its first line and the time. */
@@ -18,6 +19,7 @@ async function linesOf(events: readonly HostEvent[], io = {}): Promise<string[]>
 const owner = pf('0000:65:00.0', { numVfs: 2, totalVfs: 8 });
 const place = vf(owner, 1);
 const device = vfDevice('vdpa0', place);
+const unboundDevice = vfDevice('vdpa0', place, unbound);
 
 describe('watch', () => {
   it('says of a device what became of it and how it stands', async () => {
@@ -38,6 +40,34 @@ describe('watch', () => {
       'unready           vdpa0         ! not bound to a driver',
       'unready           vdpa0         goes away',
       'removed           vdpa0         was on 0000:65:00.3 (vf 1 of 0000:65:00.0)',
+    ]);
+  });
+
+  it('says how a device fares, and asks for it when told to', async () => {
+    const host = fakeHost({
+      events: () => [
+        { type: 'health', device, health: deviceHealth(device, 'down'), before: null },
+        { type: 'health', device, health: deviceHealth(device, 'no-answer'), before: null },
+        { type: 'health', device, health: deviceHealth(unboundDevice, null), before: null },
+      ],
+    });
+    const watch = vi.spyOn(host, 'watch');
+    const { stdout } = await runCli(['watch', '--health', '5000'], { host });
+    expect(stdout.trimEnd().split('\n').slice(1)).toEqual([
+      '12:03:04  health            vdpa0         driver ok, node ok, link down',
+      '12:03:04  health            vdpa0         driver ok, node ok, link unknown: no answer',
+      '12:03:04  health            vdpa0         no driver',
+    ]);
+    expect(watch.mock.calls[0]?.[0]).toMatchObject({ healthMs: 5000 });
+  });
+
+  it.each(['0', '-1', 'soon', '600001'])('refuses --health %s', async (value) => {
+    const { code, stderr } = await runCli(['watch', `--health=${value}`], { host: fakeHost() });
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringContaining(
+        `--health wants a whole number of milliseconds from 1 to 600000, not '${value}'`,
+      ),
     ]);
   });
 

@@ -1,8 +1,10 @@
 import type { HostChanger, HostReader } from '../../../../src/cli/command.js';
 import { VdpaError } from '../../../../src/errors.js';
+import { deviceHealth } from '../../../../src/host/device-health.js';
 import type {
   Capture,
   DeviceConfig,
+  DeviceHealth,
   DeviceId,
   Finding,
   HostEvent,
@@ -10,6 +12,7 @@ import type {
   PciAddress,
   ProvisionReport,
   VdpaName,
+  VendorStats,
 } from '../../../../src/index.js';
 import { pf, unbound, vf, vfDevice } from './inventory.js';
 import { sampleHost } from './sample-host.js';
@@ -26,6 +29,8 @@ export function fakeHost(
     inventory?: Inventory;
     findings?: readonly Finding[];
     config?: (name: string) => DeviceConfig;
+    health?: readonly DeviceHealth[];
+    stats?: (name: string) => readonly VendorStats[];
     /** The driver that a function is reserved for. */
     override?: (address: string) => string | null;
     capture?: Partial<Capture>;
@@ -37,6 +42,10 @@ export function fakeHost(
     inventory = sampleHost(),
     findings = sampleFindings,
     config = netConfig,
+    health = inventory.devices.map((device) =>
+      deviceHealth(device, device.class === 'net' ? 'up' : null),
+    ),
+    stats = sampleStats,
     override = () => null,
     capture = {},
     events = sampleEvents,
@@ -46,6 +55,8 @@ export function fakeHost(
     inventory: async () => inventory,
     preflight: async () => findings,
     deviceConfig: async (name) => config(name),
+    health: async () => health,
+    queueStats: async (name) => stats(name),
     driverOverride: async (address) => override(address),
     capture: async (file) => ({ ...sampleCapture, file: `/root/${file}`, ...capture }),
     watch: async () => ({
@@ -105,6 +116,17 @@ export function fakeHost(
   };
 }
 
+function sampleStats(name: string): readonly VendorStats[] {
+  return [0, 1].map((queueIndex) => ({
+    name: name as VdpaName,
+    queueIndex,
+    negotiatedFeatures: 0x300000020n,
+    counters: [
+      { name: 'received_desc', value: 4_294_967_296n + BigInt(queueIndex) },
+      { name: 'completed_desc', value: 4_294_967_290n },
+    ],
+  }));
+}
 const sampleCapture: Omit<Capture, 'file'> = {
   bytes: 13_579,
   consistent: true,
