@@ -4,12 +4,12 @@ import type { Capture, CaptureOptions } from './host/capture-host.js';
 import type { CallOptions, ChangeOptions, Connection } from './host/connection.js';
 import type { DeviceConfig } from './host/device-config.js';
 import type { DeviceHealth } from './host/device-health.js';
-import { isVdpaName, type VdpaName } from './host/device-id.js';
+import { assertVdpaName } from './host/device-id.js';
 import type { EnableVfsOptions } from './host/enable-vfs.js';
 import { defaultHostOptions, type VdpaHostOptions } from './host/host-options.js';
 import type { Inventory } from './host/inventory.js';
 import type { CreateRequest } from './host/parse-create-request.js';
-import { isPciAddress, type PciAddress } from './host/pci-address.js';
+import { assertPciAddress } from './host/pci-address.js';
 import type { VirtualFunction } from './host/pci-function.js';
 import type { Finding } from './host/preflight.js';
 import type { ProvisionOptions } from './host/provision.js';
@@ -36,19 +36,8 @@ export interface ForceOptions extends ChangeOptions {
   readonly force?: boolean | undefined;
 }
 
-/** virtio numbers its queues with 16 bits, PCI its VFs. */
+/** virtio numbers its queues with 16 bits. */
 const maxQueueIndex = 0xffff;
-const maxVfs = 0xffff;
-
-function assertPciAddress(address: unknown): asserts address is PciAddress {
-  if (isPciAddress(address)) return;
-  throw new TypeError(`${JSON.stringify(address)} is no PCI address: expected 0000:65:00.2`);
-}
-
-function assertVdpaName(name: unknown): asserts name is VdpaName {
-  if (isVdpaName(name)) return;
-  throw new TypeError(`${JSON.stringify(name)} is no name of a vDPA device`);
-}
 
 /**
  * One Linux compute host, as its kernel sees it.
@@ -109,10 +98,9 @@ export class VdpaHost implements AsyncDisposable {
    * @throws {VdpaError} `KERNEL_TIMEOUT`, `KERNEL_OVERRUN`, `KERNEL_MALFORMED`, `CLOSED`
    */
   async inventory(options?: CallOptions): Promise<Inventory> {
-    const { inTurns, inventoryOf } = this.#reading;
     return await this.#connection.call(
       'inventory',
-      async (native, ms) => await inTurns(inventoryOf(await this.#connection.snapshot(native, ms))),
+      (native, ms) => this.#connection.inventory(native, ms),
       options,
     );
   }
@@ -316,11 +304,9 @@ export class VdpaHost implements AsyncDisposable {
   async deleteDevice(name: string, options: ForceOptions = {}): Promise<void> {
     assertVdpaName(name);
     const { force = false } = options;
-    await this.#change(`delete ${name}`, async (changing) => {
-      const { signal, timeoutMs } = new changing.Change(this.#connection, options);
-      const task = { what: `delete ${name}`, verb: 'delete', words: [name] } as const;
-      await changing.unlessAborted(() => changing.runHelper({ ...task, force, timeoutMs }), signal);
-    });
+    await this.#change(`delete ${name}`, (changing) =>
+      changing.deleteDevice(this.#connection, name, force, options),
+    );
   }
 
   /**
@@ -333,18 +319,9 @@ export class VdpaHost implements AsyncDisposable {
    */
   async setMac(name: string, mac: string, options?: ChangeOptions): Promise<void> {
     assertVdpaName(name);
-    const what = `MAC of ${name}`;
-    await this.#change(what, async (changing) => {
-      if (!changing.isDeviceMac(mac)) {
-        throw new TypeError(`${JSON.stringify(mac)} is no unicast MAC: expected 02:00:00:00:00:01`);
-      }
-      const { signal, timeoutMs } = new changing.Change(this.#connection, options);
-      await this.#connection.call(what, (native, ms) => native.setMac(name, mac, ms), {
-        signal,
-        timeoutMs,
-        changes: true,
-      });
-    });
+    await this.#change(`MAC of ${name}`, (changing) =>
+      changing.setMac(this.#connection, name, mac, options),
+    );
   }
 
   /**
@@ -362,11 +339,6 @@ export class VdpaHost implements AsyncDisposable {
     options: ForceOptions = {},
   ): Promise<BoundDevice> {
     assertVdpaName(name);
-    if (driver !== null && !/^\w[\w-]*$/.test(driver)) {
-      throw new TypeError(
-        `${JSON.stringify(driver)} is no driver: expected vhost_vdpa, virtio_vdpa or null`,
-      );
-    }
     const { force = false } = options;
     return await this.#change(`bind ${name}`, (changing) =>
       changing.bindDriver(this.#connection, name, driver, force, options),
@@ -387,9 +359,6 @@ export class VdpaHost implements AsyncDisposable {
     options: EnableVfsOptions = {},
   ): Promise<readonly VirtualFunction[]> {
     assertPciAddress(pf);
-    if (!Number.isInteger(count) || count < 0 || count > maxVfs) {
-      throw new TypeError(`${count} is no number of VFs: expected 0 to ${maxVfs}`);
-    }
     return await this.#change(`VFs of ${pf}`, (changing) =>
       changing.enableVfs(this.#connection, pf, count, options),
     );
@@ -448,7 +417,6 @@ export class VdpaHost implements AsyncDisposable {
     }
   }
 
-  /** Looks for the bus first: each question to a family that is not there starts a modprobe. */
   async #ask<T>(
     step: string,
     start: (native: NativeHost, timeoutMs: number) => Promise<T>,
@@ -456,13 +424,9 @@ export class VdpaHost implements AsyncDisposable {
   ): Promise<T> {
     return await this.#connection.call(
       step,
-      async (native, ms) => {
-        if (native.exists('sys/bus/vdpa')) return await start(native, ms);
-        throw new VdpaError(
-          'VDPA_MODULE_MISSING',
-          `${step}: the kernel has no vdpa bus: load the module (modprobe vdpa)`,
-          { step },
-        );
+      (native, ms) => {
+        this.#reading.assertVdpaBus(native, step);
+        return start(native, ms);
       },
       options,
     );

@@ -1,7 +1,6 @@
 #include "missing_rows.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,13 +12,6 @@ namespace vdpa {
 namespace {
 
 constexpr int kAttempts = 3;
-
-/// Whether the family refuses to tell about this one thing: it has no management device, or the
-/// command is not for it.
-bool IsRefusal(const Error& error) {
-  return error.fault == Fault::kSystem &&
-         (error.errno_value == EINVAL || error.errno_value == EOPNOTSUPP);
-}
 
 /// Asks for one thing and adds it, unless the kernel refuses to tell of it. kGone when it is gone.
 template <typename T, typename Read>

@@ -1,6 +1,5 @@
 #include "named_devices.h"
 
-#include <cerrno>
 #include <optional>
 #include <utility>
 
@@ -11,9 +10,7 @@ namespace {
 
 /// It is gone, has no management device, or the module went: the bus is what counts.
 bool IsUntold(const Error& error) {
-  const bool refused = error.fault == Fault::kSystem &&
-                       (error.errno_value == EINVAL || error.errno_value == EOPNOTSUPP);
-  return refused || error.fault == Fault::kGone || error.fault == Fault::kNoFamily;
+  return IsRefusal(error) || IsGone(error) || error.fault == Fault::kNoFamily;
 }
 
 }  // namespace

@@ -63,6 +63,11 @@ Result<void> WithoutValue(const Result<T>& result) {
 
 }  // namespace
 
+bool IsRefusal(const Error& error) {
+  return error.fault == Fault::kSystem &&
+         (error.errno_value == EINVAL || error.errno_value == EOPNOTSUPP);
+}
+
 struct VdpaFamily::Call {
   Kind kind;
   Command command;

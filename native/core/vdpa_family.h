@@ -16,6 +16,10 @@
 
 namespace vdpa {
 
+/// Whether the family refuses to tell about one thing: it has no management device, or the command
+/// is not for it.
+bool IsRefusal(const Error& error);
+
 /// Keeps one channel and the family's ABI between calls. Used by one thread at a time.
 ///
 /// Every call can fail with kNoFamily (ask sysfs first: each miss costs a modprobe), kTimeout and

@@ -25,6 +25,11 @@ export async function bindDriver(
   force: boolean,
   options: ChangeOptions | undefined,
 ): Promise<BoundDevice> {
+  if (driver !== null && !/^\w[\w-]*$/.test(driver)) {
+    throw new TypeError(
+      `${JSON.stringify(driver)} is no driver: expected vhost_vdpa, virtio_vdpa or null`,
+    );
+  }
   const { signal, left: timeoutMs } = new Change(connection, options);
   const what = driver === null ? `unbind ${name}` : `bind ${name} to ${driver}`;
   if (driver !== null && !connection.native.exists(`sys/bus/vdpa/drivers/${driver}`)) {

@@ -2,6 +2,7 @@ import { abortable } from '../abortable.js';
 import { VdpaError } from '../errors.js';
 import type { ChangeOptions, Connection } from './connection.js';
 import { mostTimeoutMs } from './host-options.js';
+import { assertVdpaBus } from './vdpa-bus.js';
 
 /** The time limit and the signal of one change, which consists of several steps. */
 export class Change {
@@ -48,10 +49,5 @@ export function assertChangeable(connection: Connection, what: string): void {
       { retry: 'never' },
     );
   }
-  if (!connection.native.exists('sys/bus/vdpa')) {
-    throw new VdpaError(
-      'VDPA_MODULE_MISSING',
-      `${what}: the kernel has no vdpa bus: load the module (modprobe vdpa)`,
-    );
-  }
+  assertVdpaBus(connection.native, what);
 }

@@ -1,8 +1,9 @@
 import { abortable } from '../abortable.js';
 import { type Outcome, VdpaError } from '../errors.js';
 import { type NativeHost, openNativeHost } from '../native.js';
-import type { SnapshotRow } from '../rows.js';
+import { inTurns } from '../turns.js';
 import { type CaptureManifest, manifestName, parseManifest } from './capture-manifest.js';
+import { type Inventory, inventoryOf } from './inventory.js';
 
 export interface CallOptions {
   /** Rejects the call with the signal's reason. What the kernel was already asked runs its course. */
@@ -76,10 +77,10 @@ export class Connection {
     }
   }
 
-  /** All of the host. A capture of one that kept changing says so of every reading. */
-  async snapshot(native: NativeHost, timeoutMs: number): Promise<SnapshotRow> {
-    const snapshot = await native.snapshot(timeoutMs);
-    return this.capture?.consistent === false ? { ...snapshot, consistent: false } : snapshot;
+  /** All of the host, in a call. A capture of one that kept changing says so of every reading. */
+  async inventory(native: NativeHost, timeoutMs: number): Promise<Inventory> {
+    const inventory = await inTurns(inventoryOf(await native.snapshot(timeoutMs)));
+    return this.capture?.consistent === false ? { ...inventory, consistent: false } : inventory;
   }
 
   /** Runs one native call when those before it are done. `step` names it in errors. */

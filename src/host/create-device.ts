@@ -1,6 +1,5 @@
 import { VdpaError } from '../errors.js';
 import type { FamilyListsRow, ManagementDeviceRow } from '../rows.js';
-import { inTurns } from '../turns.js';
 import { Change } from './change.js';
 import type { ChangeOptions, Connection } from './connection.js';
 import {
@@ -11,7 +10,6 @@ import {
 } from './device-id.js';
 import { deviceClasses, featureNames } from './features.js';
 import { runHelper } from './helper.js';
-import { inventoryOf } from './inventory.js';
 import { managementHandle } from './management-device.js';
 import type { CreateRequest } from './parse-create-request.js';
 import { isPciAddress } from './pci-address.js';
@@ -258,7 +256,7 @@ async function identityOf(
   if (bus === '') return softwareDeviceId(name);
   const { managementDevices } = await connection.call(
     `place of ${parentName}`,
-    async (native, ms) => await inTurns(inventoryOf(await native.snapshot(ms))),
+    (native, ms) => connection.inventory(native, ms),
     { signal, timeoutMs },
   );
   const handle = managementHandle(bus, parentName);

@@ -77,3 +77,9 @@ export function isVdpaName(text: unknown): text is VdpaName {
     Buffer.byteLength(text.replace(escapedByte, '?')) <= maxNameBytes
   );
 }
+
+/** @throws {TypeError} */
+export function assertVdpaName(text: unknown): asserts text is VdpaName {
+  if (isVdpaName(text)) return;
+  throw new TypeError(`${JSON.stringify(text)} is no name of a vDPA device`);
+}

@@ -1,9 +1,7 @@
 import { VdpaError } from '../errors.js';
-import { inTurns } from '../turns.js';
 import { Change, unlessAborted } from './change.js';
 import type { ChangeOptions, Connection } from './connection.js';
 import { runHelper } from './helper.js';
-import { inventoryOf } from './inventory.js';
 import type { PciAddress } from './pci-address.js';
 import type { VirtualFunction } from './pci-function.js';
 
@@ -14,6 +12,9 @@ export interface EnableVfsOptions extends ChangeOptions {
   readonly force?: boolean | undefined;
 }
 
+/** PCI numbers VFs with 16 bits. */
+const maxVfs = 0xffff;
+
 /** Gives a PF this many VFs; none of those that go is in use. */
 export async function enableVfs(
   connection: Connection,
@@ -21,6 +22,9 @@ export async function enableVfs(
   count: number,
   { replace = false, force = false, ...options }: EnableVfsOptions,
 ): Promise<readonly VirtualFunction[]> {
+  if (!Number.isInteger(count) || count < 0 || count > maxVfs) {
+    throw new TypeError(`${count} is no number of VFs: expected 0 to ${maxVfs}`);
+  }
   const change = new Change(connection, options);
   const { signal } = change;
   const what = `${count} VFs of ${pf}`;
@@ -67,10 +71,9 @@ async function vfsOf(
   what: string,
   { signal, left: timeoutMs }: Change,
 ): Promise<readonly VirtualFunction[]> {
-  const { vfs } = await connection.call(
-    what,
-    async (native, ms) => await inTurns(inventoryOf(await native.snapshot(ms))),
-    { signal, timeoutMs },
-  );
+  const { vfs } = await connection.call(what, (native, ms) => connection.inventory(native, ms), {
+    signal,
+    timeoutMs,
+  });
   return vfs.filter(({ pfAddress }) => pfAddress === pf);
 }

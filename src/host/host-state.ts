@@ -19,22 +19,13 @@ import { lastComponent, nearestPciAddress, type ParentIndex } from './vdpa-paren
  */
 export class HostState {
   #base: Inventory;
-  #parents: ParentIndex;
-  /** By name, as are the two kinds of rows. */
-  #devices: Map<string, VdpaDevice>;
-  #bus: Map<string, BusDeviceRow>;
-  #family: Map<string, VdpaDeviceRow>;
-  #names: Map<DeviceId, Set<string>>;
+  #tables: Tables;
   /** False once single devices have been read since. */
   #whole = true;
 
   private constructor(inventory: Inventory, tables: Tables) {
     this.#base = inventory;
-    this.#parents = tables.parents;
-    this.#devices = tables.devices;
-    this.#bus = tables.bus;
-    this.#family = tables.family;
-    this.#names = tables.names;
+    this.#tables = tables;
   }
 
   static *of(snapshot: SnapshotRow): Pausing<HostState> {
@@ -44,7 +35,10 @@ export class HostState {
 
   get inventory(): Inventory {
     if (!this.#whole) {
-      this.#base = { ...this.#base, devices: finish(inNaturalOrder([...this.#devices.values()])) };
+      this.#base = {
+        ...this.#base,
+        devices: finish(inNaturalOrder([...this.#tables.devices.values()])),
+      };
       this.#whole = true;
     }
     return this.#base;
@@ -56,8 +50,8 @@ export class HostState {
       const last = lastComponent(parentPath);
       const pciAddress = nearestPciAddress(parentPath);
       if (pciAddress === null) return true;
-      if (!this.#parents.functions.has(pciAddress)) return false;
-      return last === pciAddress || this.#parents.scalableFunctions.has(last);
+      if (!this.#tables.parents.functions.has(pciAddress)) return false;
+      return last === pciAddress || this.#tables.parents.scalableFunctions.has(last);
     });
   }
 
@@ -73,11 +67,7 @@ export class HostState {
     const events = yield* inventoryEvents(before, after, recreated);
     this.#base = after;
     this.#whole = true;
-    this.#parents = tables.parents;
-    this.#devices = tables.devices;
-    this.#bus = tables.bus;
-    this.#family = tables.family;
-    this.#names = tables.names;
+    this.#tables = tables;
     return events;
   }
 
@@ -93,37 +83,37 @@ export class HostState {
   ): HostEvent[] {
     const ids = new Set<DeviceId>();
     for (const name of names) {
-      const old = this.#devices.get(name);
+      const old = this.#tables.devices.get(name);
       if (old !== undefined) this.#forget(name, old.id, ids);
-      this.#bus.delete(name);
-      this.#family.delete(name);
+      this.#tables.bus.delete(name);
+      this.#tables.family.delete(name);
     }
-    for (const row of rows.busDevices) this.#bus.set(row.name, row);
-    for (const row of rows.vdpaDevices) this.#family.set(row.name, row);
+    for (const row of rows.busDevices) this.#tables.bus.set(row.name, row);
+    for (const row of rows.vdpaDevices) this.#tables.family.set(row.name, row);
     for (const { name } of rows.busDevices) {
       const id = this.#joined(name)?.id;
       if (id === undefined) continue;
       ids.add(id);
-      const others = this.#names.get(id);
-      if (others === undefined) this.#names.set(id, new Set([name]));
+      const others = this.#tables.names.get(id);
+      if (others === undefined) this.#tables.names.set(id, new Set([name]));
       else others.add(name);
     }
 
     // Whoever shares an id with one of them may have become ambiguous, or no longer is.
     const affected = new Set(names);
-    for (const id of ids) for (const name of this.#names.get(id) ?? []) affected.add(name);
+    for (const id of ids) for (const name of this.#tables.names.get(id) ?? []) affected.add(name);
     const before: VdpaDevice[] = [];
     const after: VdpaDevice[] = [];
     for (const name of affected) {
-      const old = this.#devices.get(name);
+      const old = this.#tables.devices.get(name);
       if (old !== undefined) before.push(old);
       const joined = this.#joined(name);
       if (joined === null) {
-        this.#devices.delete(name);
+        this.#tables.devices.delete(name);
         continue;
       }
-      const now = vdpaDevice(joined, (this.#names.get(joined.id)?.size ?? 0) > 1);
-      this.#devices.set(name, now);
+      const now = vdpaDevice(joined, (this.#tables.names.get(joined.id)?.size ?? 0) > 1);
+      this.#tables.devices.set(name, now);
       after.push(now);
     }
     this.#whole = false;
@@ -142,7 +132,7 @@ export class HostState {
 
   /** The device whose char device has this node. */
   nameOfNode(path: string): string | null {
-    for (const { name, charDevice } of this.#devices.values()) {
+    for (const { name, charDevice } of this.#tables.devices.values()) {
       if (charDevice?.path === path) return name;
     }
     return null;
@@ -150,21 +140,22 @@ export class HostState {
 
   #forget(name: string, id: DeviceId, ids: Set<DeviceId>): void {
     ids.add(id);
-    const others = this.#names.get(id);
+    const others = this.#tables.names.get(id);
     others?.delete(name);
-    if (others?.size === 0) this.#names.delete(id);
+    if (others?.size === 0) this.#tables.names.delete(id);
   }
 
   #joined(name: string): JoinedDevice | null {
-    const bus = this.#bus.get(name);
+    const bus = this.#tables.bus.get(name);
     if (bus === undefined) return null;
     // Read one after the other, so what the two say may be of two devices of one name.
-    return joinedDevice(bus, this.#family.get(name), this.#parents, false);
+    return joinedDevice(bus, this.#tables.family.get(name), this.#tables.parents, false);
   }
 }
 
 interface Tables {
   readonly parents: ParentIndex;
+  /** By name, as are the two kinds of rows. */
   readonly devices: Map<string, VdpaDevice>;
   readonly bus: Map<string, BusDeviceRow>;
   readonly family: Map<string, VdpaDeviceRow>;

@@ -14,3 +14,9 @@ export function isPciAddress(text: unknown): text is PciAddress {
 export function pciFunctionNumber(address: PciAddress): number {
   return Number.parseInt(address.at(-1) ?? '0', 8);
 }
+
+/** @throws {TypeError} */
+export function assertPciAddress(text: unknown): asserts text is PciAddress {
+  if (isPciAddress(text)) return;
+  throw new TypeError(`${JSON.stringify(text)} is no PCI address: expected 0000:65:00.2`);
+}

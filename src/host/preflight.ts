@@ -1,7 +1,6 @@
 import type { NativeHost } from '../native.js';
-import { inTurns } from '../turns.js';
 import type { CallOptions, Connection } from './connection.js';
-import { type Inventory, inventoryOf } from './inventory.js';
+import type { Inventory } from './inventory.js';
 
 export type Severity = 'ok' | 'warning' | 'error';
 
@@ -41,11 +40,7 @@ export async function preflight(
   return await connection.call(
     'preflight',
     async (native, ms) =>
-      findings(
-        await inTurns(inventoryOf(await connection.snapshot(native, ms))),
-        native,
-        statusOf(connection, native),
-      ),
+      findings(await connection.inventory(native, ms), native, statusOf(connection, native)),
     options,
   );
 }

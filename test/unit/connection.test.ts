@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { setImmediate as nextCheck } from 'node:timers/promises';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { Connection } from '../../src/host/connection.js';
+import { snapshotRow } from './support/rows.js';
 
 /** The native side, which tests drive by hand. */
 const native = {
@@ -9,7 +10,7 @@ const native = {
   close: vi.fn(async () => {}),
   /** What a captured tree says of itself. */
   readText: vi.fn((_path: string): string | null => null),
-  snapshot: vi.fn(async () => ({ consistent: true })),
+  snapshot: vi.fn(async () => snapshotRow()),
 };
 vi.mock('../../src/native.js', () => ({ openNativeHost: () => native }));
 
@@ -228,7 +229,7 @@ describe('what a captured tree says of itself', () => {
     return new Connection('/captured', 1000);
   };
   const consistencyOf = async (connection: Connection) =>
-    (await connection.snapshot(connection.native, 1000)).consistent;
+    (await connection.inventory(connection.native, 1000)).consistent;
 
   test('is asked of no live host', () => {
     expect(new Connection('/', 1000).capture).toBeNull();

@@ -1,8 +1,10 @@
 import { describe, expect, test, vi } from 'vitest';
 import type { Connection } from '../../src/host/connection.js';
+import { inventoryOf } from '../../src/host/inventory.js';
 import { type FindingCode, preflight } from '../../src/host/preflight.js';
 import type { NativeHost } from '../../src/native.js';
 import type { SnapshotRow } from '../../src/rows.js';
+import { finish } from '../../src/turns.js';
 import { busDeviceRow, snapshotRow, vdpaDeviceRow } from './support/rows.js';
 
 const wholeMap = '         0          0 4294967295';
@@ -33,14 +35,13 @@ async function checked({
   const all: Record<string, string | null> = { ...sound, ...files };
   const readText = vi.fn((path: string) => all[path] ?? null);
   const native = {
-    snapshot: async () => snapshot,
     exists: (path: string) => !path.endsWith('/virtio_vdpa'),
     readText,
   } as unknown as NativeHost;
   const connection = {
     live,
     capture: capture ? {} : null,
-    snapshot: () => native.snapshot(1),
+    inventory: async () => finish(inventoryOf(snapshot)),
     call: (_step: string, start: (native: NativeHost, ms: number) => unknown) => start(native, 1),
   } as unknown as Connection;
   const findings = await preflight(connection);
