@@ -141,9 +141,12 @@ Result<std::optional<BusDevice>> ReadBusDevice(const HostRoot& root, const std::
   const Result<bool> there = ReadLinks(root, device);
   if (!there) return std::unexpected(there.error());
   if (!*there) return std::optional<BusDevice>();
-  auto found = FindCharDevice(root, vdpa_name);
-  if (!found) return std::unexpected(found.error());
-  device.char_device = std::move(*found);
+  // Only this driver makes one; a captured tree need not tell the driver.
+  if (!root.Live() || device.driver == kVhostDriver) {
+    auto found = FindCharDevice(root, vdpa_name);
+    if (!found) return std::unexpected(found.error());
+    device.char_device = std::move(*found);
+  }
   const Result<void> node = ReadNode(root, device);
   if (!node) return std::unexpected(node.error());
   return device;

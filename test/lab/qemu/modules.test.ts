@@ -20,7 +20,9 @@ describe('while another processor unloads and loads', () => {
     ],
     [
       'all of vDPA',
-      `rmmod labnic vhost_vdpa virtio_vdpa vdpa
+      // A dump under way holds the family's module for a moment.
+      `rmmod labnic vhost_vdpa virtio_vdpa
+       for i in $(seq 500); do rmmod vdpa 2>/dev/null && break; sleep 0.01; done; [ ! -d /sys/module/vdpa ]
        modprobe -a vhost_vdpa virtio_vdpa; echo 0 >/sys/bus/vdpa/drivers_autoprobe
        modprobe labnic ${nic}; echo 4 >/sys/bus/pci/devices/${lab.pfA}/sriov_numvfs`,
     ],
