@@ -104,6 +104,7 @@ extern int add_delay_ms;
 extern int add_error;
 extern int del_delay_ms;
 extern int unmanaged;
+extern int legacy;
 
 /* card.c */
 struct lab_card *lab_card_create(int domain, int node, u8 bus, int num_pfs, int num_vfs);

@@ -54,6 +54,10 @@ int unmanaged = -1;
 module_param(unmanaged, int, 0644);
 MODULE_PARM_DESC(unmanaged, "VF (of any PF) whose driver makes a vDPA device by itself");
 
+int legacy;
+module_param(legacy, int, 0644);
+MODULE_PARM_DESC(legacy, "no switch: PFs without switch id, and VFs without representors from now on");
+
 /* ---- cards ---- */
 
 static struct lab_card *cards[LAB_MAX_PFS];
