@@ -3,6 +3,7 @@ import { type Outcome, VdpaError } from '../errors.js';
 import { type NativeHost, openNativeHost } from '../native.js';
 import type { SnapshotRow } from '../rows.js';
 import { type CaptureManifest, manifestName, parseManifest } from './capture-manifest.js';
+import type { MachineFacts } from './machine-facts.js';
 
 export interface CallOptions {
   /** Rejects the call with the signal's reason. What the kernel was already asked runs its course. */
@@ -40,6 +41,8 @@ export class Connection {
   readonly live: boolean;
   /** What a captured tree says of itself, if it does. */
   readonly capture: CaptureManifest | null;
+  /** What the machine was last asked beside its files; of a capture what it was asked there. */
+  facts: MachineFacts | undefined;
   readonly #root: string;
   readonly timeoutMs: number;
   #tail: Promise<unknown> = Promise.resolve();
@@ -53,6 +56,7 @@ export class Connection {
     this.live = root === '/';
     const manifest = this.live ? null : this.native.readText(manifestName);
     this.capture = manifest === null ? null : parseManifest(manifest, root);
+    this.facts = this.capture?.machine;
     this.#root = root;
     this.timeoutMs = timeoutMs;
   }
