@@ -24,7 +24,7 @@ export function pciFindings(
 
 function iommu(carriers: readonly VirtualFunction[]): Finding {
   const without = carriers.filter(({ iommuGroup }) => iommuGroup === null);
-  if (carriers.length === 0) return ok('iommu', 'no VF has a vDPA device that needs an IOMMU');
+  if (carriers.length === 0) return ok('iommu', 'no VF carries a vDPA device');
   if (without.length === 0) {
     return ok('iommu', 'every VF with a vDPA device is in an IOMMU group');
   }

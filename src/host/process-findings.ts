@@ -57,8 +57,8 @@ function memoryLock(limits: string | null): Finding {
   const mebibytes = Number((Number(soft) / 1024 ** 2).toFixed(2));
   return warning(
     'memory-lock',
-    `${mebibytes} MiB of memory may be locked: QEMU started from here cannot attach a device to a ` +
-      "guest of more (each device locks all of it again; libvirt raises QEMU's limit itself)",
+    `${mebibytes} MiB of memory may be locked: too little for QEMU started from here, as each device ` +
+      "locks all memory of its guest again (libvirt raises QEMU's limit by itself)",
     memoryLockCure,
   );
 }
