@@ -212,9 +212,10 @@ TEST_CASE("the initial user namespace is told as it is, and of limits and status
   CHECK(RecordableContent("proc/self/uid_map", map) == map);
   CHECK(RecordableContent("proc/self/uid_map", "0 0 4294967295\n1 1 1\n") == "");
   CHECK(RecordableContent("proc/self/status", "Name:\tx") == "");
-  CHECK(RecordableContent("proc/self/limits",
-                          "Limit  Soft  Hard  Units\nMax locked memory  1  2  bytes\nMax files  3") ==
-        "Max locked memory  1  2  bytes\n");
+  CHECK(
+      RecordableContent("proc/self/limits",
+                        "Limit  Soft  Hard  Units\nMax locked memory  1  2  bytes\nMax files  3") ==
+      "Max locked memory  1  2  bytes\n");
   CHECK_FALSE(RecordableContent("sys/devices", "x"));
   CHECK_FALSE(RecordableContent("sys/devicesx/dev", "x"));
 }
