@@ -12,6 +12,7 @@ export {
 } from './host/device-id.js';
 export type { EnableVfsOptions } from './host/enable-vfs.js';
 export { type DeviceClass, featureNames } from './host/features.js';
+export type { Finding, FindingCode, Severity } from './host/finding.js';
 export type { HostEvent, HostEventOf, HostEventType, ResyncReason } from './host/host-event.js';
 export type { VdpaHostOptions } from './host/host-options.js';
 export type { Inventory, VdpaAbi } from './host/inventory.js';
@@ -20,7 +21,6 @@ export type { Netdev } from './host/netdev.js';
 export type { CreateRequest } from './host/parse-create-request.js';
 export { isPciAddress, type PciAddress } from './host/pci-address.js';
 export type { PciFunction, PhysicalFunction, VirtualFunction } from './host/pci-function.js';
-export type { Finding, FindingCode, Severity } from './host/preflight.js';
 export type { ProvisionOptions } from './host/provision.js';
 export type {
   CountedMac,

@@ -54,6 +54,7 @@ interface AddonHost {
   ): ResolvedRow;
   readText(path: string): string | null;
   exists(path: string): boolean;
+  mayOpen(path: string): boolean;
   list(path: string): string[] | null;
   record(): void;
   recorded(after: string, limit: number): (string | number | Buffer)[];
@@ -143,6 +144,14 @@ export class NativeHost {
   /** Whether the path exists below the root. */
   exists(path: string): boolean {
     return this.#host.exists(path);
+  }
+
+  /**
+   * Whether this process may open a node of the live machine to read and write. Never opens it: to
+   * open a char device of vhost_vdpa resets its device.
+   */
+  mayOpen(path: string): boolean {
+    return this.#host.mayOpen(path);
   }
 
   /** Names in a directory below the root; null when it is not there. */

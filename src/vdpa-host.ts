@@ -6,12 +6,12 @@ import type { DeviceConfig } from './host/device-config.js';
 import type { DeviceHealth } from './host/device-health.js';
 import { assertVdpaName } from './host/device-id.js';
 import type { EnableVfsOptions } from './host/enable-vfs.js';
+import type { Finding } from './host/finding.js';
 import { defaultHostOptions, type VdpaHostOptions } from './host/host-options.js';
 import type { Inventory } from './host/inventory.js';
 import type { CreateRequest } from './host/parse-create-request.js';
 import { assertPciAddress } from './host/pci-address.js';
 import type { VirtualFunction } from './host/pci-function.js';
-import type { Finding } from './host/preflight.js';
 import type { ProvisionOptions } from './host/provision.js';
 import type { ProvisionDeclaration } from './host/provision-declaration.js';
 import type { ProvisionReport } from './host/provision-report.js';
@@ -239,7 +239,11 @@ export class VdpaHost implements AsyncDisposable {
     return await HostWatch.open(this.#connection.timeoutMs, checked, this.#watches);
   }
 
-  /** Checks that this machine can do what the library is for; each finding has its cure. */
+  /**
+   * Checks that this machine can do what the library is for; each finding has its cure. Changes
+   * nothing and opens no node. On the live machine it runs QEMU and libvirt with `--version`, for
+   * 2 s at most.
+   */
   async preflight(options?: CallOptions): Promise<readonly Finding[]> {
     return await this.#reading.preflight(this.#connection, options);
   }

@@ -106,6 +106,7 @@ extern int del_delay_ms;
 extern int config_delay_ms;
 extern int link_down;
 extern int unmanaged;
+extern int legacy;
 
 /* card.c */
 struct lab_card *lab_card_create(int domain, int node, u8 bus, int num_pfs, int num_vfs);

@@ -62,6 +62,10 @@ int link_down = -1;
 module_param(link_down, int, 0644);
 MODULE_PARM_DESC(link_down, "VF (of any PF) whose vDPA device has its link down");
 
+int legacy;
+module_param(legacy, int, 0644);
+MODULE_PARM_DESC(legacy, "no switch: PFs without switch id, and VFs without representors from now on");
+
 /* ---- cards ---- */
 
 static struct lab_card *cards[LAB_MAX_PFS];

@@ -48,6 +48,8 @@ static int uplink_parent_id(struct net_device *netdev, struct netdev_phys_item_i
 {
 	struct lab_uplink *uplink = netdev_priv(netdev);
 
+	if (legacy)
+		return -EOPNOTSUPP;
 	return lab_switch_id(uplink->pdev, id);
 }
 
@@ -90,11 +92,13 @@ static int pf_sriov_configure(struct pci_dev *pdev, int num_vfs)
 		return 0;
 	}
 	/* As on real NICs in switchdev mode: a representor is there before its VF. */
-	reps = lab_reps_create(pdev, num_vfs);
-	if (IS_ERR(reps))
-		return PTR_ERR(reps);
-	uplink->reps = reps;
-	uplink->num_reps = num_vfs;
+	if (!legacy) {
+		reps = lab_reps_create(pdev, num_vfs);
+		if (IS_ERR(reps))
+			return PTR_ERR(reps);
+		uplink->reps = reps;
+		uplink->num_reps = num_vfs;
+	}
 	err = pci_enable_sriov(pdev, num_vfs);
 	if (err) {
 		disable_vfs(pdev, uplink);

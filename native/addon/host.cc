@@ -67,6 +67,7 @@ Napi::Function Host::Define(Napi::Env env) {
                          InstanceMethod<&Host::Resolve>("resolve"),
                          InstanceMethod<&Host::ReadText>("readText"),
                          InstanceMethod<&Host::Exists>("exists"),
+                         InstanceMethod<&Host::MayOpen>("mayOpen"),
                          InstanceMethod<&Host::List>("list"),
                          InstanceMethod<&Host::Record>("record"),
                          InstanceMethod<&Host::Recorded>("recorded"),
@@ -247,6 +248,14 @@ Napi::Value Host::Exists(const Napi::CallbackInfo& info) {
   const std::string path = arguments.Text();
   if (!arguments.Ok() || !Open(info.Env())) return {};
   return Napi::Boolean::New(info.Env(), root_->Exists(path).value_or(false));
+}
+
+Napi::Value Host::MayOpen(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  const std::string path = arguments.Text();
+  if (!arguments.Ok() || !Open(info.Env())) return {};
+  // A node that went meanwhile is no matter of permission.
+  return Napi::Boolean::New(info.Env(), root_->MayOpen(path).value_or(true));
 }
 
 Napi::Value Host::List(const Napi::CallbackInfo& info) {

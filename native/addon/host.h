@@ -45,6 +45,7 @@ class Host : public Napi::ObjectWrap<Host> {
   Napi::Value Resolve(const Napi::CallbackInfo& info);
   Napi::Value ReadText(const Napi::CallbackInfo& info);
   Napi::Value Exists(const Napi::CallbackInfo& info);
+  Napi::Value MayOpen(const Napi::CallbackInfo& info);
   Napi::Value List(const Napi::CallbackInfo& info);
   // In recording.cc.
   Napi::Value Record(const Napi::CallbackInfo& info);

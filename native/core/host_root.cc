@@ -238,6 +238,14 @@ Result<bool> HostRoot::Exists(const std::string& path) const {
   return failed;
 }
 
+Result<bool> HostRoot::MayOpen(const std::string& path) const {
+  if (!live_) return SystemError("access " + path, EROFS);
+  if (faccessat(fd_.Get(), path.c_str(), R_OK | W_OK, AT_EACCESS) == 0) return true;
+  // EPERM: the cgroup of a container has no such device.
+  if (errno == EACCES || errno == EPERM) return false;
+  return Failed("access", path, errno);
+}
+
 Result<std::optional<DeviceNumber>> HostRoot::NodeNumber(const std::string& path) const {
   auto number = ReadNumber(path);
   if (number && recording_) {

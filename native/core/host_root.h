@@ -74,6 +74,10 @@ class HostRoot {
   /// Whether the path leads to something. Links are followed: a dangling one leads nowhere.
   Result<bool> Exists(const std::string& path) const;
 
+  /// Whether this process may open it to read and write, by its effective user and capabilities.
+  /// Opens nothing. EROFS in a captured tree, whose nodes are none.
+  Result<bool> MayOpen(const std::string& path) const;
+
   /// The number of a character device node; unset when the path is there but is no such node. In a
   /// captured tree a plain file that says "MAJOR:MINOR" stands for one: only root makes nodes.
   Result<std::optional<DeviceNumber>> NodeNumber(const std::string& path) const;

@@ -17,17 +17,18 @@ constexpr std::array<std::string_view, 4> kFiles = {
 };
 
 /// Attributes of devices, below sys/devices: kept whole.
-constexpr std::array<std::string_view, 9> kAttributes = {
-    "dev",          "driver_override", "numa_node",      "revision", "sfnum",
-    "sriov_offset", "sriov_stride",    "sriov_totalvfs", "uevent",
+constexpr std::array<std::string_view, 10> kAttributes = {
+    "dev",    "driver_override",         "numa_node",    "revision",
+    "sfnum",  "sriov_drivers_autoprobe", "sriov_offset", "sriov_stride",
+    "uevent", "sriov_totalvfs",
 };
 
-std::string EffectiveCapabilities(std::string_view status) {
-  constexpr std::string_view kField = "CapEff:";
-  while (!status.empty()) {
-    const std::string_view line = status.substr(0, status.find('\n'));
-    if (line.starts_with(kField)) return std::string(line) + "\n";
-    status.remove_prefix(std::min(line.size() + 1, status.size()));
+/// The first line that begins so.
+std::string LineOf(std::string_view text, std::string_view field) {
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    if (line.starts_with(field)) return std::string(line) + "\n";
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
   }
   return {};
 }
@@ -51,7 +52,8 @@ std::string InitialUserMap(std::string_view map) {
 bool IsRecordableName(std::string_view path) { return path == "sys" || path.starts_with("sys/"); }
 
 std::optional<std::string> RecordableContent(std::string_view path, std::string_view content) {
-  if (path == "proc/self/status") return EffectiveCapabilities(content);
+  if (path == "proc/self/status") return LineOf(content, "CapEff:");
+  if (path == "proc/self/limits") return LineOf(content, "Max locked memory");
   if (path == "proc/self/uid_map") return InitialUserMap(content);
   const bool listed = std::ranges::find(kFiles, path) != kFiles.end() ||
                       (path.starts_with("sys/devices/") &&

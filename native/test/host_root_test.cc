@@ -128,6 +128,26 @@ TEST_CASE("a character device node tells its number") {
   CHECK(number.value() == DeviceNumber{1, 3});
 }
 
+TEST_CASE("whether a file may be opened is judged by the effective user") {
+  SysfsTree tree;
+  tree.File("node", "");
+  const std::string path = tree.Path() + "/node";
+  REQUIRE(chmod(tree.Path().c_str(), 0755) == 0);
+  const HostRoot root = tree.Live();
+  const uid_t own = geteuid();
+  for (const bool open : {false, true}) {
+    CAPTURE(open);
+    REQUIRE(chmod(path.c_str(), open ? 0666 : 0444) == 0);
+    constexpr uid_t kNobody = 65534;
+    if (own == 0) REQUIRE(seteuid(kNobody) == 0);
+    const Result<bool> answer = root.MayOpen("node");
+    REQUIRE(seteuid(own) == 0);
+    CHECK(answer.value() == open);
+  }
+  CHECK(root.MayOpen("none").error().fault == Fault::kGone);
+  CHECK(tree.Captured().MayOpen("node").error().errno_value == EROFS);
+}
+
 TEST_CASE("a root moves and keeps its directory") {
   SysfsTree tree;
   tree.File("a", "1");

@@ -207,11 +207,15 @@ TEST_CASE("nothing is kept that is not on the list, and what was asked for is to
   for (const auto& [path, entry] : map) CHECK_FALSE(entry.content.contains("secret"));
 }
 
-TEST_CASE("the initial user namespace is told as it is") {
+TEST_CASE("the initial user namespace is told as it is, and of limits and status one line each") {
   const std::string map = "         0          0 4294967295\n";
   CHECK(RecordableContent("proc/self/uid_map", map) == map);
   CHECK(RecordableContent("proc/self/uid_map", "0 0 4294967295\n1 1 1\n") == "");
   CHECK(RecordableContent("proc/self/status", "Name:\tx") == "");
+  CHECK(
+      RecordableContent("proc/self/limits",
+                        "Limit  Soft  Hard  Units\nMax locked memory  1  2  bytes\nMax files  3") ==
+      "Max locked memory  1  2  bytes\n");
   CHECK_FALSE(RecordableContent("sys/devices", "x"));
   CHECK_FALSE(RecordableContent("sys/devicesx/dev", "x"));
 }

@@ -6,9 +6,9 @@ import type { NativeHost } from '../native.js';
 import { type CaptureManifest, manifestName, newManifest } from './capture-manifest.js';
 import type { CallOptions, Connection } from './connection.js';
 import type { DeviceConfig } from './device-config.js';
+import type { Finding } from './finding.js';
 import type { Inventory } from './inventory.js';
 import { assertFree, makeFile } from './new-file.js';
-import type { Finding } from './preflight.js';
 import type { ResolvedCharDevice } from './resolver.js';
 import { tarEnd, tarEntry } from './tar.js';
 
@@ -137,7 +137,7 @@ async function write(
   const { native } = connection;
   const withheld = native.withheld();
   const manifest: CaptureManifest = newManifest(
-    { consistent, unanswered, withheld },
+    { consistent, unanswered, withheld, machine: connection.facts },
     connection.live ? undefined : (connection.capture?.kernel ?? null),
   );
   const bytes = await makeFile(file, archive(manifest, native), createGzip(), options);

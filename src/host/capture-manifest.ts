@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { machine, release, type, version } from 'node:os';
 import { VdpaError } from '../errors.js';
+import { isMachineFacts, type MachineFacts } from './machine-facts.js';
 
 /** Where it lies in a captured tree. native/core/recording.cc knows the name too. */
 export const manifestName = 'vdpa-host-capture.json';
@@ -32,11 +33,13 @@ export interface CaptureManifest {
   readonly unanswered: readonly string[];
   /** What was read and may be in no capture. */
   readonly withheld: readonly string[];
+  /** What the doctor asked the machine. Older captures have none: it then says nothing of it. */
+  readonly machine?: MachineFacts | undefined;
 }
 
 /** @param of null for this machine itself; else what the captured tree says of itself */
 export function newManifest(
-  what: Pick<CaptureManifest, 'consistent' | 'unanswered' | 'withheld'>,
+  what: Pick<CaptureManifest, 'consistent' | 'unanswered' | 'withheld' | 'machine'>,
   kernel: KernelVersion | null = {
     system: type(),
     release: release(),
@@ -67,7 +70,7 @@ export function parseManifest(text: string, where: string): CaptureManifest {
   } catch {
     // Said below.
   }
-  const { format, consistent } = manifest ?? {};
+  const { format, consistent, machine } = manifest ?? {};
   if (typeof format === 'number' && format > captureFormat) {
     throw new VdpaError(
       'CAPTURE_TOO_NEW',
@@ -75,7 +78,11 @@ export function parseManifest(text: string, where: string): CaptureManifest {
         `this vdpa-host reads up to format ${captureFormat}: use a newer one`,
     );
   }
-  if (format !== captureFormat || typeof consistent !== 'boolean') {
+  const sound =
+    format === captureFormat &&
+    typeof consistent === 'boolean' &&
+    (machine === undefined || isMachineFacts(machine));
+  if (!sound) {
     throw new VdpaError('CAPTURE_INVALID', `${where}: ${manifestName} is damaged`, {
       retry: 'never',
     });

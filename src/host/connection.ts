@@ -4,6 +4,7 @@ import { type NativeHost, openNativeHost } from '../native.js';
 import { inTurns } from '../turns.js';
 import { type CaptureManifest, manifestName, parseManifest } from './capture-manifest.js';
 import { type Inventory, inventoryOf } from './inventory.js';
+import type { MachineFacts } from './machine-facts.js';
 
 export interface CallOptions {
   /** Rejects the call with the signal's reason. What the kernel was already asked runs its course. */
@@ -41,6 +42,8 @@ export class Connection {
   readonly live: boolean;
   /** What a captured tree says of itself, if it does. */
   readonly capture: CaptureManifest | null;
+  /** What the machine was last asked beside its files; of a capture what it was asked there. */
+  facts: MachineFacts | undefined;
   readonly #root: string;
   readonly timeoutMs: number;
   #tail: Promise<unknown> = Promise.resolve();
@@ -54,6 +57,7 @@ export class Connection {
     this.live = root === '/';
     const manifest = this.live ? null : this.native.readText(manifestName);
     this.capture = manifest === null ? null : parseManifest(manifest, root);
+    this.facts = this.capture?.machine;
     this.#root = root;
     this.timeoutMs = timeoutMs;
   }

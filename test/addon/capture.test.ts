@@ -45,6 +45,9 @@ function richHost(): CapturedHost {
   tree.netlink.config('x'.repeat(100), [[5, { u32: 1 }]]);
   tree.netlink.refuse('config-vdpa1', 95, 'no such thing here');
   tree.file(`sys/devices/${at('0000:65:00.2')}/driver_override`, 'vfio-pci\n');
+  tree.remove(`sys/devices/${at('0000:b3:00.3')}/driver`);
+  tree.remove('sys/bus/pci/drivers/labnic_vf/0000:b3:00.3');
+  tree.file(`sys/devices/${at('0000:b3:00.0')}/sriov_drivers_autoprobe`, '0\n');
   return tree;
 }
 

@@ -4,7 +4,7 @@ import { CapturedHost } from '../support/captured-host.js';
 
 function soundHost(): CapturedHost {
   const tree = new CapturedHost();
-  tree.pf({ address: '0000:65:00.0', totalVfs: 4, numVfs: 2 });
+  tree.pf({ address: '0000:65:00.0', totalVfs: 4, numVfs: 2, iommuGroup: 7, representors: true });
   tree.vdpa('vdpa0', tree.pciPath('0000:65:00.1'));
   return tree;
 }
@@ -28,7 +28,10 @@ describe('preflight', () => {
         ['vdpa-module', 'the vdpa bus exists'],
         ['vdpa-family', 'the netlink family vdpa answers'],
         ['vhost-vdpa-module', 'the driver vhost_vdpa is there'],
-        ['driver-contest', 'the drivers do not compete for new devices'],
+        ['driver-contest', 'new devices are bound by name only (drivers_autoprobe is 0)'],
+        ['iommu', 'every VF with a vDPA device is in an IOMMU group'],
+        ['vf-autoprobe', 'no PF keeps its VFs from their driver'],
+        ['switchdev-order', 'no VF has a network device while its PF is in legacy mode'],
         ['char-device-nodes', 'every char device has its node'],
         ['devices', '1 vDPA device, 1 usable'],
       ].map(([code, message]) => ({ code, severity: 'ok', message, cure: null })),
@@ -130,8 +133,82 @@ describe('preflight', () => {
       for (let turn = 0; turn < round; turn++) await Promise.resolve();
       await host.close();
       const answer = await asked;
-      if (Array.isArray(answer)) expect(answer).toHaveLength(7);
+      if (Array.isArray(answer)) expect(answer).toHaveLength(10);
       else expect(answer).toMatchObject({ code: 'CLOSED' });
     }
+  });
+});
+
+describe('the VFs with a vDPA device', () => {
+  test('may lack an IOMMU group, all or some of them', async () => {
+    using tree = soundHost();
+    tree.pf({ address: '0000:b3:00.0', totalVfs: 8, numVfs: 8, representors: true });
+    for (const index of [0, 1, 2, 3, 4]) {
+      const vf = tree.vfAddress('0000:b3:00.0', 1 + index);
+      tree.vdpa(`b${index}`, tree.pciPath(vf));
+    }
+    expect(await finding(tree, 'iommu')).toMatchObject({
+      severity: 'warning',
+      message:
+        'of the VFs with a vDPA device, 0000:b3:00.1, 0000:b3:00.2, 0000:b3:00.3 and 2 more in no IOMMU group',
+      cure: expect.stringContaining('intel_iommu=on'),
+    });
+    tree.deleteVdpa('vdpa0');
+    expect(await finding(tree, 'iommu')).toMatchObject({
+      severity: 'warning',
+      message: expect.stringContaining('the kernel has no IOMMU switched on'),
+    });
+    for (const index of [0, 1, 2, 3, 4]) tree.deleteVdpa(`b${index}`);
+    tree.vdpa('sim0', '', { managementName: 'vdpasim_net' });
+    expect(await finding(tree, 'iommu')).toMatchObject({ severity: 'ok' });
+  });
+
+  test.each([
+    ['a switch', { representors: true }, 'ok'],
+    ['neither switch nor representors', {}, 'warning'],
+  ])('of a PF with %s: %s', async (_, ports, severity) => {
+    using tree = new CapturedHost();
+    tree.pf({ address: '0000:65:00.0', totalVfs: 4, numVfs: 2, ...ports });
+    tree.pf({ address: '0000:b3:00.0', totalVfs: 4, numVfs: 2 });
+    tree.vdpa('vdpa0', tree.pciPath('0000:65:00.1'));
+    expect(await finding(tree, 'switchdev-order')).toMatchObject({
+      severity,
+      ...(severity === 'warning' && {
+        message: expect.stringMatching(/^0000:65:00\.0 in legacy mode: /),
+        cure: expect.stringContaining('devlink dev eswitch set pci/0000:65:00.0 mode switchdev'),
+      }),
+    });
+  });
+
+  test('are in no known mode where the interfaces of their PF are not seen', async () => {
+    using tree = new CapturedHost();
+    tree.pf({ address: '0000:65:00.0', totalVfs: 4, numVfs: 2 });
+    tree.vdpa('vdpa0', tree.pciPath('0000:65:00.1'));
+    tree.remove('netlink/link-dump.bin');
+    expect(await finding(tree, 'switchdev-order')).toMatchObject({ severity: 'ok' });
+  });
+});
+
+describe('VFs without a driver', () => {
+  test.each([
+    ['0\n', 'warning'],
+    ['1\n', 'ok'],
+    [null, 'ok'],
+  ])('when the PF says %j of probing them: %s', async (autoprobe, severity) => {
+    using tree = soundHost();
+    const pf = '0000:65:00.0';
+    const file = (address: string) =>
+      `sys/devices/${tree.pciPath(address)}/sriov_drivers_autoprobe`;
+    if (autoprobe !== null) tree.file(file(pf), autoprobe);
+    expect(await finding(tree, 'vf-autoprobe')).toMatchObject({ severity: 'ok' });
+    tree.remove(`sys/devices/${tree.pciPath('0000:65:00.2')}/driver`);
+    tree.remove('sys/bus/pci/drivers/labnic_vf/0000:65:00.2');
+    expect(await finding(tree, 'vf-autoprobe')).toMatchObject({
+      severity,
+      ...(severity === 'warning' && {
+        message: `a VF has no driver, as sriov_drivers_autoprobe of ${pf} is 0: a VF without a driver is no management device`,
+        cure: expect.stringContaining(`/sys/bus/pci/devices/${pf}/sriov_drivers_autoprobe`),
+      }),
+    });
   });
 });

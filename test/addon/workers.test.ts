@@ -49,7 +49,7 @@ describe('worker threads', () => {
     for (let i = 0; i < 20; i++) expect((await own.inventory()).devices).toHaveLength(1);
 
     expect(await Promise.all(answers)).toEqual(
-      Array.from({ length: 4 }, () => new Array(20).fill([1, 1, 7])),
+      Array.from({ length: 4 }, () => new Array(20).fill([1, 1, 10])),
     );
     await Promise.all(workers.map((worker) => worker.terminate()));
   });

@@ -228,6 +228,13 @@ describe('what a captured tree says of itself', () => {
     native.readText.mockReturnValueOnce(manifest === null ? null : text);
     return new Connection('/captured', 1000);
   };
+  const facts = {
+    guestSoftware: {
+      qemu: { name: 'qemu-kvm', version: '10.0.2', timedOut: false },
+      libvirt: null,
+    },
+    deniedNodes: { count: 1, first: ['/dev/vhost-vdpa-0'] },
+  };
   const consistencyOf = async (connection: Connection) =>
     (await connection.inventory(connection.native, 1000)).consistent;
 
@@ -242,6 +249,11 @@ describe('what a captured tree says of itself', () => {
     expect(await consistencyOf(saying(null))).toBe(true);
   });
 
+  test('has what the machine was asked, which older captures have not', () => {
+    expect(saying({ format: 1, consistent: true, machine: facts }).facts).toEqual(facts);
+    expect(saying({ format: 1, consistent: true }).facts).toBeUndefined();
+  });
+
   test.each([
     ['CAPTURE_TOO_NEW', { format: 2, consistent: true, madeBy: 'vdpa-host 9' }],
     ['CAPTURE_INVALID', { format: 0, consistent: true }],
@@ -250,5 +262,26 @@ describe('what a captured tree says of itself', () => {
     ['CAPTURE_INVALID', 'null'],
   ])('is refused with %s when it says %j', (code, manifest) => {
     expect(() => saying(manifest)).toThrow(expect.objectContaining({ code }));
+  });
+
+  const { guestSoftware } = facts;
+  test.each([
+    null,
+    {},
+    { ...facts, guestSoftware: null },
+    { ...facts, guestSoftware: { qemu: null } },
+    { ...facts, guestSoftware: { ...guestSoftware, qemu: { ...guestSoftware.qemu, name: 1 } } },
+    {
+      ...facts,
+      guestSoftware: { ...guestSoftware, qemu: { ...guestSoftware.qemu, version: 'x' } },
+    },
+    { ...facts, guestSoftware: { ...guestSoftware, qemu: { ...guestSoftware.qemu, timedOut: 0 } } },
+    { ...facts, deniedNodes: { count: '1', first: ['a'] } },
+    { ...facts, deniedNodes: { count: 1, first: [1] } },
+    { ...facts, deniedNodes: { count: 4, first: ['a'] } },
+  ])('is refused when the machine was told %j', (machine) => {
+    expect(() => saying({ format: 1, consistent: true, machine })).toThrow(
+      expect.objectContaining({ code: 'CAPTURE_INVALID' }),
+    );
   });
 });

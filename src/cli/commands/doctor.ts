@@ -7,8 +7,9 @@ export const command: Command = {
   summary: 'what this machine lacks for vDPA, and the cure',
   usage: 'doctor',
   description: [
-    'Checks kernel, modules, drivers and privilege. Every finding that is not as it should be comes',
-    'with its cure. Exit status 1 when there is an error; warnings alone leave it 0.',
+    'Checks kernel, modules, drivers, IOMMU, PFs and VFs, nodes, what this process may do, and the',
+    'versions of QEMU and libvirt. Every finding that is not as it should be comes with its cure.',
+    'Exit status 1 when there is an error; warnings alone leave it 0.',
   ].join('\n'),
   options: {},
   positionals: { min: 0, max: 0, what: 'no argument' },
