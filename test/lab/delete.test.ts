@@ -1,4 +1,4 @@
-import { rmSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { VdpaHost } from '../../src/index.js';
 import * as lab from '../support/lab-host.js';
@@ -55,6 +55,11 @@ describe('deleting a device', () => {
         outcome: 'unchanged',
       });
       expect(lab.driverOf(name)).toBe('vhost_vdpa');
+      // Once it is refused, a guest can have it.
+      for (let round = 0; round < 10; round++) {
+        await lab.failed(host.deleteDevice(name));
+        closeSync(openSync(lab.charNodeOf(name), 'r+'));
+      }
     } finally {
       lab.nicParameter('unmanaged', -1);
       lab.enableVfs(lab.pfA, 0);
