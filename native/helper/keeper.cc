@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <expected>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -77,13 +78,14 @@ std::string HolderText(const HostRoot& root, const CharDevice& node) {
 }
 
 /// Opens the device's char device: from here on nobody else can, until it is closed with its node
-/// gone. Nothing when it was refused.
-std::optional<Held> Hold(const HostRoot& root, const BusDevice& device, const Report& report) {
+/// gone. Or the line that says why not.
+std::expected<Held, std::string> Hold(const HostRoot& root, const BusDevice& device,
+                                      const Report& report) {
   const std::string& name = device.name;
-  if (!device.char_device) {
-    report.Refused("changed", name);  // just being bound, or unbound
-    return std::nullopt;
-  }
+  const auto refused = [&](std::string_view why, std::string_view detail = {}) {
+    return std::unexpected(Refusal(why, name, detail));
+  };
+  if (!device.char_device) return refused("changed");  // just being bound, or unbound
   const CharDevice& node = *device.char_device;
   const std::string path = "dev/" + node.name;
   report.Look("open /" + path);
@@ -97,25 +99,17 @@ std::optional<Held> Hold(const HostRoot& root, const BusDevice& device, const Re
   }
   if (!fd) {
     const Error& error = fd.error();
-    if (error.errno_value == EBUSY) {
-      report.Refused("busy", name, HolderText(root, node));
-    } else if (error.errno_value == EBADFD) {
-      report.Refused("node-mismatch", name, "/" + path);
-    } else if (error.errno_value == ENOENT) {
-      report.Refused("no-node", name, "/" + path);
-    } else if (IsGone(error)) {
-      report.Refused("changed", name);
-    } else {
-      report.Failed(error);
-    }
-    return std::nullopt;
+    if (error.errno_value == EBUSY) return refused("busy", HolderText(root, node));
+    if (error.errno_value == EBADFD) return refused("node-mismatch", "/" + path);
+    if (error.errno_value == ENOENT) return refused("no-node", "/" + path);
+    if (IsGone(error)) return refused("changed");
+    return std::unexpected(Failure(error));
   }
   // While it is open neither name nor number can go to another; but before they may have.
   const std::optional<CharDevice> again =
       FindCharDevice(root, name).value_or(std::optional<CharDevice>());
   if (!again || again->major != node.major || again->minor != node.minor) {
-    report.Refused("changed", name);
-    return std::nullopt;
+    return refused("changed");
   }
   return Held{"sys/bus/vdpa/devices/" + name + "/" + node.name, *std::move(fd)};
 }
@@ -141,7 +135,11 @@ std::optional<std::vector<Held>> HoldAll(const HostRoot& root, const ChangeTask&
   for (const BusDevice& device : devices) {
     if (!IsTaken(device, task) || device.driver != kVhostDriver) continue;
     auto one = Hold(root, device, report);
-    if (!one) return std::nullopt;
+    if (!one) {
+      held.clear();  // first: whoever is told may open them
+      report.Raw(one.error());
+      return std::nullopt;
+    }
     held.push_back(*std::move(one));
   }
   return held;
@@ -182,11 +180,18 @@ class Watch {
     if (got == 0) return false;
     pending_.append(buffer.data(), static_cast<std::size_t>(got));
     for (std::size_t end = 0; (end = pending_.find('\n')) != std::string::npos;) {
-      saw_end_ = saw_end_ || IsEnd(pending_);
+      if (IsEnd(pending_)) LetGo();
       report_.Raw(std::string_view(pending_).substr(0, end + 1));
       pending_.erase(0, end + 1);
     }
     return true;
+  }
+
+  /// Before the end is told: from then on others may open what was not taken.
+  void LetGo() {
+    saw_end_ = true;
+    held_.clear();
+    next_ = 0;
   }
 
   void CloseIfGone() {

@@ -9,12 +9,16 @@
 
 namespace vdpa::helper {
 
-void Report::Line(std::initializer_list<std::string_view> fields) const { Raw(ReportLine(fields)); }
-
-void Report::Failed(const Error& error) const {
-  Line({"failed", std::to_string(static_cast<int>(error.fault)), std::to_string(error.errno_value),
-        error.op, error.message});
+std::string Refusal(std::string_view why, std::string_view name, std::string_view detail) {
+  return ReportLine({"refused", why, name, detail});
 }
+
+std::string Failure(const Error& error) {
+  return ReportLine({"failed", std::to_string(static_cast<int>(error.fault)),
+                     std::to_string(error.errno_value), error.op, error.message});
+}
+
+void Report::Line(std::initializer_list<std::string_view> fields) const { Raw(ReportLine(fields)); }
 
 void Report::Raw(std::string_view text) const {
   while (!text.empty()) {

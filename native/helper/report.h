@@ -2,11 +2,16 @@
 #pragma once
 
 #include <initializer_list>
+#include <string>
 #include <string_view>
 
 #include "core/result.h"
 
 namespace vdpa::helper {
+
+/// The lines of two ends, as text.
+std::string Refusal(std::string_view why, std::string_view name, std::string_view detail = {});
+std::string Failure(const Error& error);
 
 /// Writes to a pipe, and does not mind when nobody reads it any more: the change goes on.
 ///
@@ -29,9 +34,9 @@ class Report {
   void Step(std::string_view what) const { Line({"step", what}); }
   void Done() const { Line({"done"}); }
   void Refused(std::string_view why, std::string_view name, std::string_view detail = {}) const {
-    Line({"refused", why, name, detail});
+    Raw(Refusal(why, name, detail));
   }
-  void Failed(const Error& error) const;
+  void Failed(const Error& error) const { Raw(Failure(error)); }
   /// Text that is lines already.
   void Raw(std::string_view text) const;
 

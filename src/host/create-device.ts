@@ -2,21 +2,19 @@ import { VdpaError } from '../errors.js';
 import type { FamilyListsRow, ManagementDeviceRow } from '../rows.js';
 import { Change } from './change.js';
 import type { ChangeOptions, Connection } from './connection.js';
+import { whyImpossible } from './creation-limits.js';
 import {
   type DeviceId,
   pciDeviceId,
   scalableFunctionDeviceId,
   softwareDeviceId,
 } from './device-id.js';
-import { deviceClasses, featureNames } from './features.js';
+import { deviceClasses } from './features.js';
 import { runHelper } from './helper.js';
 import { managementHandle } from './management-device.js';
 import type { CreateRequest } from './parse-create-request.js';
 import { isPciAddress } from './pci-address.js';
 import type { ResolvedCharDevice, Resolver } from './resolver.js';
-
-/** virtio feature bits without which the kernel refuses an attribute. */
-const neededFeatures = { mac: 1n << 5n, mtu: 1n << 3n, maxVqPairs: 1n << 22n } as const;
 
 /**
  * Makes a device that can be used: acknowledged by the kernel, bound to vhost_vdpa, its node there.
@@ -190,7 +188,16 @@ function assertPossible(
       `${what}: the driver vhost_vdpa is not there: load it (modprobe vhost_vdpa)`,
     );
   }
-  assertSupported(parent, handle, request, what);
+  const why = whyImpossible(
+    {
+      handle,
+      classes: deviceClasses(parent.supportedClasses),
+      maxVqs: parent.maxVqs,
+      features: parent.supportedFeatures,
+    },
+    request,
+  );
+  if (why !== null) throw new VdpaError('NOT_SUPPORTED', `${what}: ${why}`, { retry: 'never' });
   const folder = parent.bus === '' ? 'sys/devices' : `sys/bus/${parent.bus}/devices/${parent.name}`;
   if (isTaken(connection, name, folder)) {
     throw new VdpaError('DEVICE_EXISTS', `${what}: the name is taken: give another`);
@@ -205,43 +212,6 @@ function assertPossible(
       'DEVICE_EXISTS',
       `${what}: ${handle} has its device already, ${other.name}: delete that first`,
     );
-  }
-}
-
-function assertSupported(
-  parent: ManagementDeviceRow,
-  handle: string,
-  { mac, mtu, maxVqPairs, features }: CreateRequest,
-  what: string,
-): void {
-  const refuse = (why: string): never => {
-    throw new VdpaError('NOT_SUPPORTED', `${what}: ${why}`, { retry: 'never' });
-  };
-  const classes = deviceClasses(parent.supportedClasses);
-  const attributes = Object.entries({ mac, mtu, maxVqPairs }).filter(
-    ([, value]) => value !== undefined,
-  );
-  const [attribute] = attributes[0] ?? [];
-  if (attribute !== undefined && !classes.includes('net')) {
-    refuse(`${handle} makes no network devices (${classes.join(', ')}), so none with ${attribute}`);
-  }
-  if (maxVqPairs !== undefined && parent.maxVqs !== null && maxVqPairs * 2 > parent.maxVqs) {
-    refuse(`${handle} has ${parent.maxVqs} virtqueues at most, too few for ${maxVqPairs} pairs`);
-  }
-  if (features === undefined) return;
-  const [only = null, second] = classes;
-  const names = (mask: bigint): string =>
-    featureNames(mask, second === undefined ? only : null).join(' ');
-  const { supportedFeatures } = parent;
-  if (supportedFeatures !== null && (features & ~supportedFeatures) !== 0n) {
-    refuse(`${handle} does not offer ${names(features & ~supportedFeatures)}`);
-  }
-  const needed =
-    (mac === undefined ? 0n : neededFeatures.mac) |
-    (mtu === undefined ? 0n : neededFeatures.mtu) |
-    (maxVqPairs === undefined || maxVqPairs === 1 ? 0n : neededFeatures.maxVqPairs);
-  if ((needed & ~features) !== 0n) {
-    refuse(`the attributes asked for need the features ${names(needed & ~features)} as well`);
   }
 }
 

@@ -62,14 +62,28 @@ export async function enableVfs(
     () => runHelper({ what, verb: 'vfs', force, words, timeoutMs: change.left }),
     signal,
   );
-  return await vfsOf(connection, pf, what, change);
+  try {
+    // However long the change took, the reading has its own time.
+    return await vfsOf(connection, pf, what, { signal, left: connection.timeoutMs });
+  } catch (reason) {
+    if (!(reason instanceof VdpaError)) throw reason;
+    const { code, message, errno, step, retry } = reason;
+    throw new VdpaError(code, `${what}: they are there, but could not be read: ${message}`, {
+      errno,
+      step,
+      retry,
+      outcome: 'partial',
+      leftovers: [`${pf} has ${count} VFs`],
+      cause: reason,
+    });
+  }
 }
 
 async function vfsOf(
   connection: Connection,
   pf: PciAddress,
   what: string,
-  { signal, left: timeoutMs }: Change,
+  { signal, left: timeoutMs }: Pick<Change, 'signal' | 'left'>,
 ): Promise<readonly VirtualFunction[]> {
   const { vfs } = await connection.call(what, (native, ms) => connection.inventory(native, ms), {
     signal,

@@ -47,13 +47,17 @@ function finish(
   return new Promise((resolve, reject) => {
     const lines = createInterface({ input: child.stdout, terminal: false });
     const settle = (silent: 'stuck' | 'died'): void => {
+      resolve(silent); // first: closing the lines settles again
       clearTimeout(timer);
       lines.close();
       child.stdout.destroy();
       child.unref();
-      resolve(silent);
     };
-    const timer = setTimeout(() => settle('stuck'), limitMs);
+    const timer = setTimeout(() => {
+      // It has not even begun, or waits in its first opening: what is told now must stay true.
+      child.kill('SIGKILL');
+      settle('stuck');
+    }, limitMs);
     child.once('error', (cause) => {
       reject(notStarted(what, cause));
       settle('died');

@@ -1,7 +1,9 @@
+import { whyImpossible } from './creation-limits.js';
 import type { DeviceConfig } from './device-config.js';
 import type { VdpaName } from './device-id.js';
 import { featureNames } from './features.js';
 import type { Inventory } from './inventory.js';
+import type { ManagementDevice } from './management-device.js';
 import type { PciAddress } from './pci-address.js';
 import type { VirtualFunction } from './pci-function.js';
 import type { NodeOwner, PfWish, VfWish, Wishes } from './provision-wishes.js';
@@ -71,7 +73,7 @@ class Planner {
   readonly #obstacles: Obstacle[];
   readonly #devices = new Map<string, VdpaDevice[]>();
   readonly #byName: ReadonlyMap<string, VdpaDevice>;
-  readonly #parents: ReadonlySet<string>;
+  readonly #parents: ReadonlyMap<string, ManagementDevice>;
   readonly #canSetMac: boolean;
 
   constructor(state: ProvisionState, obstacles: Obstacle[]) {
@@ -86,7 +88,7 @@ class Planner {
       else list.push(device);
     }
     this.#byName = new Map(devices.map((device) => [device.name, device]));
-    this.#parents = new Set(managementDevices.map(({ handle }) => handle));
+    this.#parents = new Map(managementDevices.map((parent) => [parent.handle, parent]));
     this.#canSetMac = abi?.commands.includes(setAttributesCommand) ?? false;
   }
 
@@ -146,13 +148,8 @@ class Planner {
     const [device, ...others] = this.#devices.get(vf.address) ?? [];
     if (others.length > 0) return no('several vDPA devices stand on it');
     if (device === undefined) {
-      if (!this.#parents.has(`pci/${vf.address}`)) {
-        return no(
-          `it makes no vDPA devices: its driver is ${vf.driver ?? 'none'}: load the NIC's vDPA driver`,
-        );
-      }
-      const taken = this.#takenName(wish, null);
-      return taken === null ? { action: 'create', wish } : no(taken);
+      const obstacle = this.#whyNotMade(wish, vf, null);
+      return obstacle === null ? { action: 'create', wish } : no(obstacle);
     }
     const step = this.#deviceStep(wish, device);
     if (step === null) return undefined;
@@ -160,10 +157,10 @@ class Planner {
     const what = `${device.name} differs (${step.differs.join('; ')})`;
     const use = this.#useOf(device);
     if (use !== null) return no(`${what}, and is left as it is: ${use}`);
-    const taken = step.action === 'recreate' ? this.#takenName(wish, device) : null;
-    return taken === null
+    const obstacle = step.action === 'recreate' ? this.#whyNotMade(wish, vf, device) : null;
+    return obstacle === null
       ? { ...step, wish, name: device.name, driver: device.driver }
-      : no(`${what}: ${taken}`);
+      : no(`${what}: ${obstacle}`);
   }
 
   /** Null: it is as declared. A text: why that cannot be told. */
@@ -219,6 +216,23 @@ class Planner {
     if (holder !== undefined) return `it is in use: its char device is open, by ${holder}`;
     if (driver === null || driver === 'vhost_vdpa') return null;
     return `it is in use: the host itself has it, by the driver ${driver}`;
+  }
+
+  /** No device goes for one that cannot be made in its place. */
+  #whyNotMade(wish: VfWish, vf: VirtualFunction, own: VdpaDevice | null): string | null {
+    const parent = this.#parents.get(`pci/${vf.address}`);
+    if (parent === undefined) {
+      return `it makes no vDPA devices: its driver is ${vf.driver ?? 'none'}: load the NIC's vDPA driver`;
+    }
+    const { mac, mtu, maxVqPairs, features } = wish;
+    return (
+      whyImpossible(parent, {
+        mac: mac ?? undefined,
+        mtu: mtu ?? undefined,
+        maxVqPairs: maxVqPairs ?? undefined,
+        features: features ?? undefined,
+      }) ?? this.#takenName(wish, own)
+    );
   }
 
   #takenName({ name }: VfWish, own: VdpaDevice | null): string | null {

@@ -131,6 +131,8 @@ export class HostWatch extends EventEmitter<WatchEvents> implements AsyncDisposa
     });
     const snapshot = await this.#read(signal);
     this.#state = await inTurns(HostState.of(snapshot));
+    // Ended while it was being opened: who ends it does not see what is begun from here on.
+    if (this.#closing !== undefined) return;
     if (this.#healthMs > 0) {
       const connection = new Connection('/', this.#connection.timeoutMs);
       this.#health = new HealthFollower(connection, this.#healthMs, (event) => this.#tell(event));

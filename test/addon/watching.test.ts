@@ -99,7 +99,7 @@ describe('a watch', () => {
     await using host = await VdpaHost.open();
     for (let moment = 0; moment < 20; moment++) {
       const controller = new AbortController();
-      const opened = host.watch({ signal: controller.signal });
+      const opened = host.watch({ signal: controller.signal, healthMs: 600_000 });
       setTimeout(() => controller.abort('enough'), moment / 2);
       const watch = await opened.catch((reason: unknown) => {
         expect(reason).toBe('enough');
@@ -107,6 +107,16 @@ describe('a watch', () => {
       });
       if (watch === null) continue;
       await expect(watch[Symbol.asyncIterator]().next()).rejects.toBe('enough');
+    }
+  });
+
+  test('whose host is closed while it is being opened leaves nothing', async () => {
+    for (let turns = 0; turns < 60; turns++) {
+      const host = await VdpaHost.open();
+      const opened = host.watch({ healthMs: 600_000 }).catch((error: unknown) => error);
+      for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate);
+      await host.close();
+      await opened;
     }
   });
 

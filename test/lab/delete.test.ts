@@ -1,4 +1,4 @@
-import { rmSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { VdpaHost } from '../../src/index.js';
 import * as lab from '../support/lab-host.js';
@@ -55,6 +55,11 @@ describe('deleting a device', () => {
         outcome: 'unchanged',
       });
       expect(lab.driverOf(name)).toBe('vhost_vdpa');
+      // Once it is refused, a guest can have it.
+      for (let round = 0; round < 10; round++) {
+        await lab.failed(host.deleteDevice(name));
+        closeSync(openSync(lab.charNodeOf(name), 'r+'));
+      }
     } finally {
       lab.nicParameter('unmanaged', -1);
       lab.enableVfs(lab.pfA, 0);
@@ -108,6 +113,26 @@ describe('deleting a device', () => {
   });
 });
 
+test('a helper that comes to life after its time changes nothing', async () => {
+  boundSim();
+  const program = 'build/Release/vdpa_host_helper';
+  lab.run('cp', program, '/tmp/helper');
+  const script = '#!/bin/sh\necho $$ >/tmp/pid\n/bin/sleep 4\nexec /tmp/helper "$@"\n';
+  writeFileSync('/tmp/late', script, { mode: 0o755 });
+  lab.run('mount', '--bind', '/tmp/late', program);
+  try {
+    expect(await lab.failed(host.deleteDevice('sim0', { timeoutMs: 1000 }))).toMatchObject({
+      code: 'KERNEL_TIMEOUT',
+      outcome: 'unchanged',
+    });
+    const pid = readFileSync('/tmp/pid', 'utf8').trim();
+    await lab.until(() => !lab.exists(`/proc/${pid}`));
+    expect(lab.deviceNames()).toEqual(['sim0']);
+  } finally {
+    lab.run('umount', program);
+  }
+});
+
 describe('a device that somebody holds open', () => {
   test('is busy at once, forced or not, and its holder is named and undisturbed', async () => {
     const holder = await lab.holdAskable(boundSim());
@@ -134,6 +159,22 @@ describe('a device that somebody holds open', () => {
       await holder.letGo();
     }
     await host.deleteDevice('sim0');
+  });
+
+  test('is busy also when nobody can see who it is', async () => {
+    const holder = await lab.hold(boundSim());
+    lab.run('mount', '-t', 'tmpfs', 'none', `/proc/${holder.pid}`);
+    try {
+      expect(await lab.failed(host.deleteDevice('sim0'))).toMatchObject({
+        code: 'DEVICE_BUSY',
+        outcome: 'unchanged',
+        message: expect.stringContaining('by a process that can not be seen from here'),
+      });
+      expect(lab.driverOf('sim0')).toBe('vhost_vdpa');
+    } finally {
+      lab.run('umount', `/proc/${holder.pid}`);
+      await lab.letGo(holder);
+    }
   });
 
   test('and that somebody else is unbinding already is busy, and stalls nobody', async () => {

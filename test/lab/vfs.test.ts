@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { VdpaHost } from '../../src/index.js';
 import * as lab from '../support/lab-host.js';
@@ -60,6 +61,8 @@ describe('the number of a PF’s VFs', () => {
           outcome: 'unchanged',
           message: expect.stringMatching(new RegExp(`^${second}: .*perl \\(pid ${holder.pid}\\)`)),
         });
+        // At once: what was held while the others were tried is free again.
+        closeSync(openSync(lab.charNodeOf(`${first}`), 'r+'));
         asBefore();
       }
       expect(await holder.deviceId()).toBe('1');

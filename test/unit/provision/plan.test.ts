@@ -137,7 +137,7 @@ describe('a plan', () => {
     ['the name', { name: 'other' }, ['recreate']],
     ['the MTU', { mtu: 9000 }, ['recreate']],
     ['queue pairs', { maxVqPairs: 2 }, ['recreate']],
-    ['features', { features: '0x1' }, ['recreate']],
+    ['features', { features: ['MAC'] }, ['recreate']],
     ['MTU and MAC together', { mtu: 9000, mac: '02:00:00:00:00:02' }, ['recreate']],
     ['the MAC alone', { mac: '02:00:00:00:00:02' }, ['set-mac']],
     ['the driver', { driver: 'none' }, ['bind']],
@@ -148,6 +148,27 @@ describe('a plan', () => {
   ] as const)('changes no more than is needed: %s', (_, device, actions) => {
     const { steps, obstacles } = planned(onFirst(device), withDevice());
     expect([steps.map(({ action }) => action), obstacles]).toEqual([actions, []]);
+  });
+
+  test.each([
+    ['queue pairs', { maxVqPairs: 129 }, 'has 257 virtqueues at most'],
+    ['features', { features: ['CSUM'] }, 'does not offer CSUM'],
+  ] as const)('deletes no device for one that cannot be made: %s', (_, device, words) => {
+    const { steps, obstacles } = planned(onFirst(device), withDevice());
+    const text = expect.stringMatching(new RegExp(`^vdpa0 differs .*${words}`));
+    expect([steps, obstacles]).toEqual([[], [{ pf: first, vf: 0, text }]]);
+    // Nor is it tried where there is none.
+    expect(planned(onFirst(device), empty(1)).steps).toEqual([]);
+  });
+
+  test('deletes no device whose VF makes none any more', () => {
+    const world = withDevice();
+    const all = { ...inventoryOf(world), managementDevices: [] };
+    const { steps, obstacles } = planOf(
+      wishesOf(parseDeclaration(onFirst({ mtu: 9000 })), all, accounts),
+      { ...world, inventory: all },
+    );
+    expect([steps, obstacles[0]?.text]).toEqual([[], expect.stringContaining('makes no vDPA')]);
   });
 
   test('creates anew for a MAC that an older kernel cannot set', () => {
