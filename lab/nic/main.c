@@ -78,12 +78,15 @@ struct lab_pull {
 static struct lab_pull pulls[LAB_MAX_PFS];
 /* One for each PF at a time: a removal that waits for an open device must not hold up others. */
 static struct workqueue_struct *pull_queue;
+/* Those that are not done. */
+static atomic_t pulls_under_way;
 
 static void pull_work(struct work_struct *work)
 {
 	int pf = container_of(work, struct lab_pull, work)->pf;
 
 	lab_card_pull(cards[pf / functions], pf % functions);
+	atomic_dec(&pulls_under_way);
 }
 
 static int parse_pf(const char *text, int *pf)
@@ -106,9 +109,17 @@ static int set_pull(const char *text, const struct kernel_param *param)
 {
 	int pf, err = parse_pf(text, &pf);
 
-	if (!err)
-		queue_work(pull_queue, &pulls[pf].work);
-	return err;
+	if (err)
+		return err;
+	atomic_inc(&pulls_under_way);
+	if (!queue_work(pull_queue, &pulls[pf].work))
+		atomic_dec(&pulls_under_way);
+	return 0;
+}
+
+static int get_pulls(char *text, const struct kernel_param *param)
+{
+	return sysfs_emit(text, "%d\n", atomic_read(&pulls_under_way));
 }
 
 static int set_return(const char *text, const struct kernel_param *param)
@@ -123,9 +134,9 @@ static int set_return(const char *text, const struct kernel_param *param)
 	return 0;
 }
 
-static const struct kernel_param_ops pull_ops = { .set = set_pull };
-module_param_cb(pull, &pull_ops, NULL, 0200);
-MODULE_PARM_DESC(pull, "write: the PF with this number is pulled out while in use");
+static const struct kernel_param_ops pull_ops = { .set = set_pull, .get = get_pulls };
+module_param_cb(pull, &pull_ops, NULL, 0600);
+MODULE_PARM_DESC(pull, "write: the PF with this number is pulled out; read: pulls under way");
 
 static const struct kernel_param_ops return_ops = { .set = set_return };
 module_param_cb(put_back, &return_ops, NULL, 0200);

@@ -90,11 +90,13 @@ export function nicParameter(name: string, value: number): void {
   writeFileSync(`/sys/module/labnic/parameters/${name}`, `${value}`);
 }
 
+export function nicParameterValue(name: string): string {
+  return readFileSync(`/sys/module/labnic/parameters/${name}`, 'utf8').trim();
+}
+
 /** What the NIC was loaded with. */
 export function nicParameters(): readonly string[] {
-  return ['npf', 'totalvfs', 'domain', 'numa'].map(
-    (name) => `${name}=${readFileSync(`/sys/module/labnic/parameters/${name}`, 'utf8').trim()}`,
-  );
+  return ['npf', 'totalvfs', 'domain', 'numa'].map((name) => `${name}=${nicParameterValue(name)}`);
 }
 
 export function loadNic(parameters: readonly string[]): void {
