@@ -1,7 +1,8 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { abortable } from '../../abortable.js';
 import { VdpaError } from '../../errors.js';
 import type { ProvisionDeclaration, ProvisionedNode, ProvisionReport } from '../../index.js';
-import type { Command, HostChanger } from '../command.js';
+import type { Command, HostChanger, OptionValue } from '../command.js';
 import { provisionDocument } from '../documents/provision-document.js';
 import { UsageError } from '../usage-error.js';
 import { provisionLines } from '../view/provision-view.js';
@@ -14,10 +15,12 @@ export const command: Command = {
     'Makes the host as FILE declares it in JSON (- for standard input; docs/provisioning.md): VFs, vDPA',
     'devices, their drivers, and the owners of their nodes. Does only what is missing, and may be',
     'repeated; a device in use is left as it is. Exit status 0 when all is as declared; 1 when something',
-    'is not, or with --check, when something is to do; 2 when FILE is wrong.',
+    'is not, or with --check, when something is to do; 2 when FILE is wrong. With --tries what failed',
+    'for want of a PF or a driver that is still coming is tried again, 10 seconds later.',
   ].join('\n'),
   options: {
     check: { type: 'boolean', help: 'change nothing, and print what would be done' },
+    tries: { type: 'string', value: 'N', help: 'how often to try in all (1 to 100, default 1)' },
     nodes: {
       type: 'string',
       value: 'TABLE',
@@ -29,20 +32,26 @@ export const command: Command = {
   async run({ host, print, terminal, signal, positionals, values }) {
     const [file = ''] = positionals;
     const { check, nodes: table } = values;
+    const tries = triesOf(values['tries']);
     const declaration = declarationOf(file);
     const changer = await host();
     const provision = (options: { check: boolean }): Promise<ProvisionReport> =>
       provisioned(changer, declaration, { ...options, signal }, file);
-    let report: ProvisionReport;
-    try {
-      report = await provision({ check: check === true });
-    } catch (error) {
-      // What could be done has nodes too.
-      if (error instanceof VdpaError && error.code === 'PROVISION_INCOMPLETE') {
-        if (typeof table === 'string') writeTable(table, (await provision({ check: true })).nodes);
+    const attempt = async (): Promise<ProvisionReport> => {
+      try {
+        return await provision({ check: check === true });
+      } catch (error) {
+        // What could be done has nodes too.
+        if (error instanceof VdpaError && error.code === 'PROVISION_INCOMPLETE') {
+          if (typeof table === 'string') {
+            const { nodes } = await provision({ check: true }).catch(() => Promise.reject(error));
+            writeTable(table, nodes);
+          }
+        }
+        throw error;
       }
-      throw error;
-    }
+    };
+    const report = await repeated(attempt, tries, signal);
     if (typeof table === 'string') writeTable(table, report.nodes);
     print({
       document: () => provisionDocument(report),
@@ -51,6 +60,42 @@ export const command: Command = {
     return report.check && report.steps.length + report.obstacles.length > 0 ? 1 : 0;
   },
 };
+
+/** As long as the driver of a NIC may take until it has its PFs. */
+const betweenTriesMs = 10_000;
+
+/** Tries again after each failure that need not be for good. */
+async function repeated<T>(
+  attempt: () => Promise<T>,
+  tries: number,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  for (let left = tries - 1; ; left--) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (left === 0 || !(error instanceof VdpaError) || error.retry === 'never') throw error;
+    }
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      await abortable(
+        new Promise<void>((resolve) => {
+          timer = setTimeout(resolve, betweenTriesMs);
+        }),
+        signal,
+      );
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+function triesOf(text: OptionValue): number {
+  if (typeof text !== 'string') return 1;
+  const tries = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+  if (tries >= 1 && tries <= 100) return tries;
+  throw new UsageError(`--tries wants a whole number from 1 to 100, not '${text}'`, 'provision');
+}
 
 const standardInput = 0;
 
@@ -86,9 +131,12 @@ function writeTable(file: string, nodes: readonly ProvisionedNode[]): void {
   });
   const temporary = `${file}.${process.pid}`;
   try {
+    // Of one that was killed, and had this number.
+    rmSync(temporary, { force: true });
     writeFileSync(temporary, lines.join(''), { mode: 0o644, flag: 'wx' });
     renameSync(temporary, file);
   } catch (error) {
+    rmSync(temporary, { force: true });
     const why = error instanceof Error ? error.message : String(error);
     throw new UsageError(`--nodes ${file}: ${why}`, 'provision');
   }

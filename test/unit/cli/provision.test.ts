@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { VdpaError } from '../../../src/errors.js';
 import { fakeHost } from './support/fake-host.js';
 import { runCli } from './support/run-cli.js';
@@ -67,5 +67,65 @@ describe('provision', () => {
       stderr: 'vdpa-host: not all [PROVISION_INCOMPLETE]\nvdpa-host: left over: vf 1: why\n',
     });
     expect(readFileSync(file, 'utf8')).toBe(table);
+  });
+
+  describe('with --tries', () => {
+    const whole = fakeHost();
+    /** Fails as often as it is told to. */
+    const failing = (failures: VdpaError[]) => ({
+      ...whole,
+      provision: vi.fn((async (declaration, options) => {
+        const failure = failures.shift();
+        if (failure !== undefined) throw failure;
+        return await whole.provision(declaration, options);
+      }) satisfies typeof whole.provision),
+    });
+    const later = () => new VdpaError('DEVICE_NOT_FOUND', 'no such PF', { retry: 'later' });
+    beforeEach(() => {
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    });
+    afterEach(() => {
+      vi.useRealTimers();
+    });
+    const passing = async <T>(work: Promise<T>): Promise<T> => {
+      let done = false;
+      const noted = () => {
+        done = true;
+      };
+      work.then(noted, noted);
+      while (!done) await vi.advanceTimersByTimeAsync(10_000);
+      return await work;
+    };
+
+    it('tries again until all is done', async () => {
+      const host = failing([later(), later()]);
+      expect(await passing(runCli(['provision', example, '--tries', '5'], { host }))).toMatchObject(
+        { code: 0, stderr: '' },
+      );
+      expect(host.provision).toHaveBeenCalledTimes(3);
+    });
+
+    it('gives up with the last failure, and at once when it is for good', async () => {
+      const host = failing([later(), later(), later()]);
+      expect(await passing(runCli(['provision', example, '--tries', '2'], { host }))).toMatchObject(
+        { code: 1, stderr: expect.stringContaining('no such PF') },
+      );
+      expect(host.provision).toHaveBeenCalledTimes(2);
+      const hopeless = failing([new VdpaError('HOST_CAPTURED', 'captured', { retry: 'never' })]);
+      expect(
+        await passing(runCli(['provision', example, '--tries', '9'], { host: hopeless })),
+      ).toMatchObject({ code: 1 });
+      expect(hopeless.provision).toHaveBeenCalledTimes(1);
+    });
+
+    it.each(['0', '101', 'x', '1.5'])('takes no %s', async (tries) => {
+      expect(await runCli(['provision', example, '--tries', tries])).toMatchObject({
+        code: 2,
+        opened: undefined,
+        stderr: expect.stringContaining(
+          `--tries wants a whole number from 1 to 100, not '${tries}'`,
+        ),
+      });
+    });
   });
 });

@@ -31,8 +31,8 @@ describe('the units', () => {
     expect(verified(folder)).toEqual({ status: 0, output: '' });
     // And it would have one to say.
     const text = readFileSync(join(copy, unit), 'utf8');
-    writeFileSync(join(copy, unit), text.replace('RestartSec=', 'RestartSecs='));
-    expect(verified(copy).output).toContain('RestartSecs');
+    writeFileSync(join(copy, unit), text.replace('TimeoutStartSec=', 'TimeoutStartSecs='));
+    expect(verified(copy).output).toContain('TimeoutStartSecs');
   });
 
   test('put modules and udev before provisioning, and that before the target', () => {
