@@ -134,9 +134,13 @@ export async function ended(child: ChildProcess): Promise<void> {
   if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
 }
 
-/** Whether a process sleeps in the kernel in a way that no signal ends. */
+/** Whether a process is there and sleeps in the kernel in a way that no signal ends. */
 export function sleepsInKernel(pid: number | undefined): boolean {
-  return /^State:\s*D/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  try {
+    return /^State:\s*D/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false; // it has ended meanwhile
+  }
 }
 
 /** Threads of this very process that the kernel keeps. */
