@@ -138,6 +138,8 @@ async function sanitizerLibraries() {
  * @type {[name: string, work: () => Promise<void>][]}
  */
 const parts = [
+  // In a long run nothing takes longer.
+  ['fuzzers', fuzzers],
   ['lab kernel, first half', () => labTests('lab-1', ['lab'], smallNic, { shard: '1/2' })],
   ['lab kernel, second half', () => labTests('lab-2', ['lab'], smallNic, { shard: '2/2' })],
   ['other versions of Node', checkNodeVersions],
@@ -154,7 +156,6 @@ const parts = [
   ],
   ['addon', () => hostTests('addon', ['addon'])],
   ['units, types', () => hostTests('unit', ['unit', 'types'])],
-  ['fuzzers', fuzzers],
   [
     'lab kernel, 8 x 255 VFs',
     () => labTests('lab-scale', ['lab-scale'], { npf: 8, totalvfs: 255 }),
