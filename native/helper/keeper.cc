@@ -97,8 +97,17 @@ std::expected<Held, std::string> Hold(const HostRoot& root, const BusDevice& dev
     const bool possible = by_number || by_number.error().errno_value == EBUSY;
     if (possible) fd = std::move(by_number);
   }
+  const auto is_another = [&] {
+    const std::optional<CharDevice> now =
+        FindCharDevice(root, name).value_or(std::optional<CharDevice>());
+    return !now || now->major != node.major || now->minor != node.minor;
+  };
   if (!fd) {
     const Error& error = fd.error();
+    // Somebody was faster: its node went with it.
+    if ((error.errno_value == EBADFD || error.errno_value == ENOENT) && is_another()) {
+      return refused("changed");
+    }
     if (error.errno_value == EBUSY) return refused("busy", HolderText(root, node));
     if (error.errno_value == EBADFD) return refused("node-mismatch", "/" + path);
     if (error.errno_value == ENOENT) return refused("no-node", "/" + path);
@@ -106,11 +115,7 @@ std::expected<Held, std::string> Hold(const HostRoot& root, const BusDevice& dev
     return std::unexpected(Failure(error));
   }
   // While it is open neither name nor number can go to another; but before they may have.
-  const std::optional<CharDevice> again =
-      FindCharDevice(root, name).value_or(std::optional<CharDevice>());
-  if (!again || again->major != node.major || again->minor != node.minor) {
-    return refused("changed");
-  }
+  if (is_another()) return refused("changed");
   return Held{"sys/bus/vdpa/devices/" + name + "/" + node.name, *std::move(fd)};
 }
 
