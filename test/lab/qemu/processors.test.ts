@@ -26,16 +26,11 @@ async function addDevices(pf: string, count: number, every: number): Promise<str
   return names;
 }
 
-/** Brings the second PF back, however it went. Whether it is there. */
+/** Brings the second PF back, however it went. Whether it is there, and stays. */
 function putBack(): boolean {
+  if (lab.nicParameterValue('pull') !== '0') return false; // on its way out
   if (lab.exists(`/sys/bus/pci/devices/${lab.pfB}`)) return true;
-  try {
-    lab.nicParameter('put_back', 1);
-  } catch (error) {
-    // The removal is still under way.
-    if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error;
-    return false;
-  }
+  lab.nicParameter('put_back', 1);
   writeFileSync('/sys/bus/pci/rescan', '1');
   return lab.exists(`/sys/bus/pci/devices/${lab.pfB}`);
 }
