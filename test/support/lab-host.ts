@@ -1,6 +1,13 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
@@ -58,6 +65,10 @@ export function reset(): void {
   for (const address of readdirSync('/sys/bus/pci/devices')) {
     const file = `/sys/bus/pci/devices/${address}/sriov_numvfs`;
     if (existsSync(file) && readFileSync(file, 'utf8').trim() !== '0') writeFileSync(file, '0');
+  }
+  // One that was made by hand stays when its device goes, and the next device's would be it.
+  for (const name of readdirSync('/dev')) {
+    if (/^vhost-vdpa-\d+$/.test(name)) rmSync(`/dev/${name}`);
   }
 }
 
