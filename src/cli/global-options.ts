@@ -1,7 +1,7 @@
 import type { VdpaHostOptions } from '../index.js';
 import type { CommandOptions, OptionValue } from './command.js';
-import { milliseconds } from './milliseconds.js';
 import { UsageError } from './usage-error.js';
+import { milliseconds } from './whole-number.js';
 
 /** The options of every command. */
 export const globalOptions: CommandOptions = {

@@ -4,6 +4,7 @@ import type { DeviceClass } from '../../index.js';
 import type { Command, OptionValue } from '../command.js';
 import { createDocument } from '../documents/change-documents.js';
 import { UsageError } from '../usage-error.js';
+import { wholeNumber } from '../whole-number.js';
 
 export const command: Command = {
   name: 'create',
@@ -84,12 +85,7 @@ const keys = { mtu: 'mtu', 'max-vqp': 'maxVqPairs' } as const;
 
 function numberOf(option: keyof typeof keys, text: OptionValue, least: number, most: number) {
   if (typeof text !== 'string') return {};
-  const value = /^\d{1,5}$/.test(text) ? Number(text) : -1;
-  if (value >= least && value <= most) return { [keys[option]]: value };
-  throw new UsageError(
-    `--${option} wants a whole number from ${least} to ${most}, not '${text}'`,
-    'create',
-  );
+  return { [keys[option]]: wholeNumber(option, text, [least, most], 'create') };
 }
 
 /** @param deviceClass of which the names are */

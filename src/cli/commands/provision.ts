@@ -2,10 +2,11 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { abortable } from '../../abortable.js';
 import { VdpaError } from '../../errors.js';
 import type { ProvisionDeclaration, ProvisionedNode, ProvisionReport } from '../../index.js';
-import type { Command, HostChanger, OptionValue } from '../command.js';
+import type { Command, HostChanger } from '../command.js';
 import { provisionDocument } from '../documents/provision-document.js';
 import { UsageError } from '../usage-error.js';
 import { provisionLines } from '../view/provision-view.js';
+import { wholeNumber } from '../whole-number.js';
 
 export const command: Command = {
   name: 'provision',
@@ -32,7 +33,8 @@ export const command: Command = {
   async run({ host, print, terminal, signal, positionals, values }) {
     const [file = ''] = positionals;
     const { check, nodes: table } = values;
-    const tries = triesOf(values['tries']);
+    const { tries: told } = values;
+    const tries = typeof told === 'string' ? wholeNumber('tries', told, [1, 100], 'provision') : 1;
     const declaration = declarationOf(file);
     const changer = await host();
     const provision = (options: { check: boolean }): Promise<ProvisionReport> =>
@@ -42,11 +44,10 @@ export const command: Command = {
         return await provision({ check: check === true });
       } catch (error) {
         // What could be done has nodes too.
-        if (error instanceof VdpaError && error.code === 'PROVISION_INCOMPLETE') {
-          if (typeof table === 'string') {
-            const { nodes } = await provision({ check: true }).catch(() => Promise.reject(error));
-            writeTable(table, nodes);
-          }
+        const incomplete = error instanceof VdpaError && error.code === 'PROVISION_INCOMPLETE';
+        if (incomplete && typeof table === 'string') {
+          const { nodes } = await provision({ check: true }).catch(() => Promise.reject(error));
+          writeTable(table, nodes);
         }
         throw error;
       }
@@ -88,13 +89,6 @@ async function repeated<T>(
       clearTimeout(timer);
     }
   }
-}
-
-function triesOf(text: OptionValue): number {
-  if (typeof text !== 'string') return 1;
-  const tries = /^\d{1,3}$/.test(text) ? Number(text) : 0;
-  if (tries >= 1 && tries <= 100) return tries;
-  throw new UsageError(`--tries wants a whole number from 1 to 100, not '${text}'`, 'provision');
 }
 
 const standardInput = 0;

@@ -2,8 +2,8 @@ import type { Command } from '../command.js';
 import { eventDocument } from '../documents/event-document.js';
 import { inventoryDocument } from '../documents/inventory-document.js';
 import { Interruption } from '../io.js';
-import { milliseconds } from '../milliseconds.js';
 import { eventLines, inventoryLines } from '../view/event-view.js';
+import { milliseconds } from '../whole-number.js';
 
 /** As long as a timer can be: it is there to be there. */
 const longestMs = 2 ** 31 - 1;
