@@ -1,0 +1,33 @@
+import type { DeviceId } from '../host/device-id.js';
+import type { DeviceRequest, RequestId } from '../policy/device-request.js';
+
+declare const brand: unique symbol;
+
+export type ClaimId = string & { readonly [brand]: 'ClaimId' };
+/** An instance's UUID. */
+export type InstanceId = string & { readonly [brand]: 'InstanceId' };
+/** A migration's UUID. */
+export type MigrationId = string & { readonly [brand]: 'MigrationId' };
+
+/** One device of a claim, and the request it was taken for. */
+export interface ClaimedDevice {
+  readonly deviceId: DeviceId;
+  readonly requestId: RequestId;
+}
+
+/** Devices that were taken for an instance, all together. A claim is never changed: another takes its place. */
+export interface Claim {
+  readonly id: ClaimId;
+  /** Greater than that of every claim before it in this store: who holds an older one is late. */
+  readonly fence: number;
+  readonly instance: InstanceId;
+  /** The migration that it was made for; null when it is the instance's own. */
+  readonly migration: MigrationId | null;
+  readonly status: 'claimed' | 'allocated';
+  /** What was asked for: asking again under the same id must ask for the same. */
+  readonly requests: readonly DeviceRequest[];
+  /** The guest's NUMA nodes; null or empty when it has no topology. */
+  readonly numaCells: readonly number[] | null;
+  /** In order of requests; fewer than were asked for once some have been released. */
+  readonly devices: readonly ClaimedDevice[];
+}
