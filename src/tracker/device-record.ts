@@ -1,3 +1,4 @@
+import type { PciAddress } from '../host/pci-address.js';
 import type { RequestId } from '../policy/device-request.js';
 import type { ReportedDevice } from '../policy/reported-device.js';
 import type { ClaimId, InstanceId } from './claim.js';
@@ -15,6 +16,11 @@ export type DeviceStatus = 'available' | 'claimed' | 'allocated' | 'unclaimable'
 export interface DeviceRecord {
   /** As the host had it when it was last free: what a holder was given is not changed under it. */
   readonly device: ReportedDevice;
+  /**
+   * The PF with whose devices it is pooled: the one above it when it became what it is. A report that
+   * names another PF for it leaves it there as long as its type stays.
+   */
+  readonly home: PciAddress | null;
   readonly status: DeviceStatus;
   /** Who has it; null unless it is claimed or allocated. */
   readonly claimId: ClaimId | null;

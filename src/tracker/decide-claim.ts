@@ -1,0 +1,80 @@
+import { VdpaError } from '../errors.js';
+import { type Assigned, assign } from './assignment.js';
+import type { Claim } from './claim.js';
+import type { Decision } from './decision.js';
+import { Draft } from './draft.js';
+import { explainRefusal } from './explain-refusal.js';
+import type { Ledger } from './ledger.js';
+import type { HostCell } from './pool-filter.js';
+import { allocateDevice, claimDevice } from './transitions.js';
+
+/** What a claim is made of, beside what it gets. */
+export type ClaimWish = Omit<Claim, 'fence' | 'status' | 'devices'>;
+
+/**
+ * Finds devices for all requests.
+ *
+ * @throws {VdpaError} `CLAIM_UNSATISFIABLE`
+ */
+export function chooseDevices(
+  ledger: Ledger,
+  { requests, numaCells }: Pick<ClaimWish, 'requests' | 'numaCells'>,
+  host: readonly HostCell[] | null,
+): Assigned[] {
+  const offer = {
+    pools: ledger.pools,
+    numa: { guest: numaCells, host },
+    poolOf: ledger.poolOf.bind(ledger),
+    record: ledger.record.bind(ledger),
+  };
+  const assigned = assign(requests, offer);
+  if (assigned !== null) return assigned;
+  throw new VdpaError('CLAIM_UNSATISFIABLE', explainRefusal(requests, offer, ledger), {
+    retry: 'later',
+  });
+}
+
+/**
+ * Takes devices for all requests, or none.
+ *
+ * @throws {VdpaError} `CLAIM_UNSATISFIABLE`
+ */
+export function decideClaim(
+  ledger: Ledger,
+  wish: ClaimWish,
+  host: readonly HostCell[] | null,
+): Decision {
+  const assigned = chooseDevices(ledger, wish, host);
+  const draft = new Draft(ledger);
+  for (const { request, record } of assigned) {
+    const current = draft.device(record.device.id) ?? record;
+    const holder = { claimId: wish.id, instance: wish.instance, requestId: request.requestId };
+    draft.apply(claimDevice(draft.family(current), holder));
+  }
+  draft.setClaim(wish.id, {
+    ...wish,
+    fence: ledger.nextFence(),
+    status: 'claimed',
+    devices: assigned.map(({ request, record }) => ({
+      deviceId: record.device.id,
+      requestId: request.requestId,
+    })),
+  });
+  return draft.decision();
+}
+
+/** The instance has the claim's devices now. Nothing changes when it had them already. */
+export function decideAllocate(ledger: Ledger, claims: readonly Claim[]): Decision {
+  const draft = new Draft(ledger);
+  for (const claim of claims) {
+    if (claim.status === 'allocated') continue;
+    for (const { deviceId, requestId } of claim.devices) {
+      const record = draft.device(deviceId);
+      if (record === null) continue;
+      const holder = { claimId: claim.id, instance: claim.instance, requestId };
+      draft.apply(allocateDevice(draft.family(record), holder));
+    }
+    draft.setClaim(claim.id, { ...claim, status: 'allocated' });
+  }
+  return draft.decision();
+}
