@@ -155,7 +155,7 @@ const parts = [
       }),
   ],
   ['addon', () => hostTests('addon', ['addon'])],
-  ['units, types', () => hostTests('unit', ['unit', 'types'])],
+  ['units, types, conformance', () => hostTests('unit', ['unit', 'types', 'conformance'])],
   [
     'lab kernel, 8 x 255 VFs',
     () => labTests('lab-scale', ['lab-scale'], { npf: 8, totalvfs: 255 }),
