@@ -75,6 +75,30 @@ export async function ensureAddon(configuration) {
   });
 }
 
+/**
+ * The addon of better-sqlite3, for the running Node. Install scripts are off, and building it takes a
+ * minute or two: once for each version, on each machine.
+ */
+async function ensureSqlite() {
+  ensurePackages(['g++', 'make', 'python3'], 'SQLite');
+  const prefix = nodePrefix();
+  const folder = 'node_modules/better-sqlite3';
+  await kept('better-sqlite3', {
+    from: [`${folder}/package.json`, `${folder}/binding.gyp`],
+    words: [process.version, process.arch, prefix, await compilerVersion('g++')],
+    outputs: [`${folder}/build/Release/better_sqlite3.node`],
+    by: async () => {
+      console.error('Building SQLite (a minute or two)');
+      const gyp = join(root, 'node_modules/node-gyp/bin/node-gyp.js');
+      await run(
+        process.execPath,
+        [gyp, 'rebuild', `--nodedir=${prefix}`, '--release', '--jobs=max'],
+        { cwd: join(root, folder), show: 'failure', env: cleanEnvironment() },
+      );
+    },
+  });
+}
+
 /** The programs of native/test: units, fuzzers, and what runs inside the lab. */
 export async function ensureNativeTests() {
   ensurePackages(
@@ -116,9 +140,10 @@ async function ensureDist() {
   });
 }
 
-/** Everything a user of the checkout needs: packages, addon, library. */
+/** Everything a user of the checkout needs: packages, addons, library. */
 export async function ensureBuilt() {
   await ensureNodeModules();
+  await ensureSqlite();
   await ensureAddon('Release');
   await ensureDist();
 }

@@ -34,7 +34,10 @@ export interface StoreChange {
 export type ChangeResult =
   /** Durable: neither a killed process nor a power cut takes it back. */
   | { readonly committed: true; readonly revision: number }
-  /** Nothing of it was stored. */
+  /**
+   * Nothing of it was stored: this document has another version than the change builds on, or this
+   * device belongs to a claim that the change does not write.
+   */
   | { readonly committed: false; readonly conflict: DeviceId | ClaimId };
 
 /** What a store opens with. */
@@ -59,8 +62,12 @@ export interface Store {
   open(): Promise<OpenedStore>;
   /**
    * Makes the changes durable, in order, in one commit: each that is in no conflict, with what those
-   * before it made of the documents. Rejects when the commit failed as a whole: with
-   * `STORE_FULL` or `STORE_BUSY` nothing was stored, with any other error that cannot be known.
+   * before it made of the documents. Calls are answered in their order, and one that fails does not
+   * fail those behind it. Rejects when the commit failed as a whole: with `STORE_FULL` or `STORE_BUSY`
+   * nothing was stored; with any other error (`outcome` is `unknown`) that cannot be known, and every
+   * further call fails until the store is closed and opened again.
+   *
+   * @throws {TypeError} when one change writes a document twice
    */
   commit(changes: readonly StoreChange[]): Promise<readonly ChangeResult[]>;
   /** Null when the store no longer knows what was removed since: read everything. */

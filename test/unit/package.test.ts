@@ -27,7 +27,7 @@ describe('the package manifest', () => {
   });
 
   test('needs at run time no more than what the library imports', () => {
-    expect(Object.keys(manifest.dependencies)).toEqual(['bindings', 'zod']);
+    expect(Object.keys(manifest.dependencies)).toEqual(['better-sqlite3', 'bindings', 'zod']);
   });
 });
 
@@ -104,7 +104,7 @@ describe('importing the library', () => {
     function loaded() {
       for (let got; (got = receiveMessageOnPort(port1)); ) urls.push(got.message);
       const all = [...urls, ...Object.keys(Module._cache), ...process.report.getReport().sharedObjects];
-      return ['zod', 'bindings', 'vdpa_host.node'].filter((name) => all.some((url) => url.includes(name)));
+      return ['zod', 'better-sqlite3', 'bindings', 'vdpa_host.node'].filter((name) => all.some((url) => url.includes(name)));
     }
   `;
 

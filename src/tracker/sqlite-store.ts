@@ -1,0 +1,155 @@
+import { Worker } from 'node:worker_threads';
+import { VdpaError } from '../errors.js';
+import type { Answer, Question, Setup } from './sqlite-store-messages.js';
+import type { ChangeResult, ChangesSince, OpenedStore, Store, StoreChange } from './store.js';
+import { assertOneWriteEach, encodeChange } from './store-change.js';
+
+interface Waiting {
+  resolve(answer: Answer): void;
+  reject(error: unknown): void;
+}
+
+/**
+ * The durable store: one SQLite file, which a thread of its own reads and writes, so that no call
+ * blocks the caller's. docs/store.md has what is durable, and where the file may be.
+ *
+ * One process owns a store at a time, and in it one open `SqliteStore`. An open store does not keep
+ * the process alive; a call under way does.
+ */
+export class SqliteStore implements Store {
+  readonly #path: string;
+  #thread: StoreThread | null = null;
+
+  /** @param path of the file; it is made when it is not there, its folder is not */
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /**
+   * @throws {VdpaError} `STORE_LOCKED`, `STORE_NOT_OPENED`, `STORE_CORRUPT`, `STORE_TOO_NEW`,
+   *   `STORE_FULL`, `STORE_FAILED`, `STORE_ENGINE_MISSING`
+   */
+  async open(): Promise<OpenedStore> {
+    if (this.#thread !== null) throw new TypeError('the store is open already');
+    const thread = new StoreThread(this.#path);
+    this.#thread = thread;
+    try {
+      const answer = await thread.opened;
+      if (!('opened' in answer)) throw new TypeError('the thread answers what was not asked');
+      return answer.opened;
+    } catch (error) {
+      await thread.ended;
+      this.#thread = null;
+      throw error;
+    }
+  }
+
+  async commit(changes: readonly StoreChange[]): Promise<readonly ChangeResult[]> {
+    const thread = this.#openThread();
+    changes.forEach(assertOneWriteEach);
+    const answer = await thread.ask({ kind: 'commit', changes: changes.map(encodeChange) });
+    if (!('results' in answer)) throw new TypeError('the thread answers what was not asked');
+    return answer.results;
+  }
+
+  async changes(fromRevision: number): Promise<ChangesSince | null> {
+    const answer = await this.#openThread().ask({ kind: 'changes', from: fromRevision });
+    if (!('changes' in answer)) throw new TypeError('the thread answers what was not asked');
+    return answer.changes;
+  }
+
+  /** Resolves when what was under way is done and another may open the store. */
+  async close(): Promise<void> {
+    const thread = this.#thread;
+    if (thread === null) return;
+    thread.end();
+    await thread.ended;
+    if (this.#thread === thread) this.#thread = null;
+  }
+
+  #openThread(): StoreThread {
+    if (this.#thread === null || this.#thread.ending) {
+      throw new VdpaError('CLOSED', 'the store is not open', { retry: 'never' });
+    }
+    return this.#thread;
+  }
+}
+
+/** The thread that owns the file, and the questions that it has not answered. */
+class StoreThread {
+  readonly opened: Promise<Answer>;
+  /** Resolves when the thread is gone, and with it everything that it held. */
+  readonly ended: Promise<void>;
+  ending = false;
+  readonly #path: string;
+  readonly #worker: Worker;
+  readonly #waiting = new Map<number, Waiting>();
+  #asked = 0;
+  #dead: VdpaError | null = null;
+
+  constructor(path: string) {
+    this.#path = path;
+    this.#worker = new Worker(new URL('./sqlite-store-worker.js', import.meta.url), {
+      workerData: { path } satisfies Setup,
+      name: 'vdpa-host store',
+    });
+    this.opened = this.#answerTo(this.#asked++);
+    this.#worker.on('message', (answers: readonly Answer[]) => this.#take(answers));
+    this.ended = new Promise((resolve) => {
+      this.#worker.once('error', (error) => this.#die(error));
+      this.#worker.once('exit', (code) => {
+        this.#die(new Error(`its thread ended (${code})`));
+        resolve();
+      });
+    });
+  }
+
+  async ask(
+    question:
+      | { kind: 'commit'; changes: ReturnType<typeof encodeChange>[] }
+      | { kind: 'changes'; from: number },
+  ): Promise<Answer> {
+    if (this.#dead !== null) throw this.#dead;
+    const id = this.#asked++;
+    const answer = this.#answerTo(id);
+    this.#worker.postMessage({ ...question, id } satisfies Question);
+    return await answer;
+  }
+
+  end(): void {
+    if (this.ending) return;
+    this.ending = true;
+    this.#worker.ref();
+    this.#worker.postMessage({ kind: 'close' } satisfies Question);
+  }
+
+  #answerTo(id: number): Promise<Answer> {
+    // The process stays for as long as somebody waits.
+    if (this.#waiting.size === 0) this.#worker.ref();
+    return new Promise((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
+  }
+
+  #take(answers: readonly Answer[]): void {
+    for (const answer of answers) {
+      const waiting = this.#waiting.get(answer.id);
+      this.#waiting.delete(answer.id);
+      if ('error' in answer) {
+        const { code, message, ...details } = answer.error;
+        waiting?.reject(new VdpaError(code, message, details));
+      } else {
+        waiting?.resolve(answer);
+      }
+    }
+    if (this.#waiting.size === 0 && !this.ending) this.#worker.unref();
+  }
+
+  #die(cause: Error): void {
+    this.#dead ??= new VdpaError(
+      'STORE_FAILED',
+      `the store ${this.#path} failed, and whether the last changes are in it is not known: open it again and read: ${cause.message}`,
+      { outcome: 'unknown', retry: 'after-fix', step: `commit to ${this.#path}`, cause },
+    );
+    for (const { reject } of this.#waiting.values()) reject(this.#dead);
+    this.#waiting.clear();
+  }
+}
