@@ -30,6 +30,7 @@ const reportedDevice = z.looseObject({
 const deviceRecord = z
   .looseObject({
     device: reportedDevice,
+    home: name.nullable(),
     status: z.enum(['available', 'claimed', 'allocated', 'unclaimable', 'unavailable']),
     claimId: name.nullable(),
     instance: name.nullable(),

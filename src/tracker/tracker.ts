@@ -6,6 +6,7 @@ import type { DeviceId } from '../host/device-id.js';
 import type { DeviceRequest } from '../policy/device-request.js';
 import type { PoolKeys } from '../policy/pool-keys.js';
 import type { ReportedDevice } from '../policy/reported-device.js';
+import { assertRequests } from './assert-requests.js';
 import type { Claim, ClaimId, InstanceId, MigrationId } from './claim.js';
 import { CommitQueue } from './commit-queue.js';
 import { type ClaimWish, chooseDevices, decideAllocate, decideClaim } from './decide-claim.js';
@@ -368,23 +369,6 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
 
 /** Nothing to change: but what was found may not be durable yet. */
 const nothing: Decision = { devices: [], claims: [] };
-
-function assertRequests(requests: readonly DeviceRequest[]): void {
-  if (requests.length === 0) throw new TypeError('a claim needs at least one request');
-  for (const { requestId, count, spec, deviceIds = [] } of requests) {
-    if (!Number.isSafeInteger(count) || count < 1) {
-      throw new TypeError(`request ${requestId}: ${count} is no number of devices`);
-    }
-    if (spec.length === 0) throw new TypeError(`request ${requestId} says of no device what it is`);
-    if (deviceIds.length > count) {
-      throw new TypeError(
-        `request ${requestId} names ${deviceIds.length} devices and asks for ${count}`,
-      );
-    }
-  }
-  const ids = new Set(requests.map(({ requestId }) => requestId));
-  if (ids.size < requests.length) throw new TypeError('two requests have the same id');
-}
 
 function assertSameWish(claim: Claim, wish: ClaimWish): void {
   const { instance, migration, requests, numaCells } = claim;

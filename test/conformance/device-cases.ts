@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import { VdpaError } from '../../src/errors.js';
 import type { DeviceId } from '../../src/host/device-id.js';
 import type { PciAddress } from '../../src/host/pci-address.js';
@@ -13,6 +12,7 @@ import {
   claimDevice,
   freeDevice,
 } from '../../src/tracker/transitions.js';
+import { type DecideCase, differences, type RecordedCase } from './cases.js';
 
 interface VectorRecord {
   readonly address: string;
@@ -46,24 +46,23 @@ const errorNames: Readonly<Record<string, string>> = {
   DEVICE_HELD_BY_OTHER: 'PciDeviceInvalidOwner',
 };
 
-/** What differs first from what was recorded; null when nothing does. */
-export function deviceDifference(
-  { devices, ops }: DeviceCase,
-  expected: { readonly ops: readonly ExpectedOp[] },
-): string | null {
+export const decideDevice: DecideCase = (recorded) => {
+  const { devices, ops } = recorded.case as RecordedCase['case'] & DeviceCase;
+  const expected = recorded.expected as { readonly ops: readonly ExpectedOp[] };
+  const found: string[] = [];
   for (const [number, [verb, address, instance]] of ops.entries()) {
-    const found = JSON.parse(JSON.stringify(outcome(devices, verb, address, instance ?? null)));
     const wanted = expected.ops[number];
-    const named =
-      wanted?.error === undefined
-        ? wanted
-        : { ...wanted, error: familyError(wanted.error, devices, address) };
-    if (!isDeepStrictEqual(found, named)) {
-      return `op ${number} ${verb} ${address}: ${JSON.stringify(found)} and was recorded as ${JSON.stringify(wanted)}`;
-    }
+    const error = wanted?.error && familyError(wanted.error, devices, address);
+    found.push(
+      ...differences(
+        outcome(devices, verb, address, instance ?? null),
+        { ...wanted, error },
+        ` op ${number} ${verb} ${address}`,
+      ),
+    );
   }
-  return null;
-}
+  return found;
+};
 
 /** One code for both ways in which a family stands in the way. */
 function familyError(error: string, devices: readonly VectorRecord[], address: string): string {

@@ -2,13 +2,17 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { type DecideCase, type RecordedCase, readCase } from './cases.js';
+import { decideDevice } from './device-cases.js';
 import { decideDeviceSpec } from './device-spec-cases.js';
 import { decideRequest } from './request-cases.js';
+import { decideTracker } from './tracker-cases.js';
 
 /** By the `op` of their cases. */
 const deciders = new Map<string, DecideCase>([
   ['device_spec', decideDeviceSpec],
   ['request', decideRequest],
+  ['device', decideDevice],
+  ['tracker', decideTracker],
 ]);
 
 export interface Result {

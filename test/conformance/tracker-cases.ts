@@ -1,7 +1,6 @@
-import { isDeepStrictEqual } from 'node:util';
 import { VdpaError } from '../../src/errors.js';
 import type { DeviceId } from '../../src/host/device-id.js';
-import type { PciAddress } from '../../src/host/pci-address.js';
+import { parseGlob } from '../../src/policy/address-pattern.js';
 import type {
   DeviceRequest,
   PortId,
@@ -11,7 +10,8 @@ import type {
 import { DeviceSpec } from '../../src/policy/device-spec.js';
 import type { NumaPolicy } from '../../src/policy/numa-policy.js';
 import type { PciFacts } from '../../src/policy/pci-facts.js';
-import type { DeviceType, ReportedDevice } from '../../src/policy/reported-device.js';
+import type { ReportedDevice } from '../../src/policy/reported-device.js';
+import { assertRequests } from '../../src/tracker/assert-requests.js';
 import type { ClaimId, InstanceId } from '../../src/tracker/claim.js';
 import { decideAllocate, decideClaim } from '../../src/tracker/decide-claim.js';
 import { decideRelease, type Returned } from '../../src/tracker/decide-release.js';
@@ -21,16 +21,13 @@ import type { DeviceRecord } from '../../src/tracker/device-record.js';
 import { Ledger } from '../../src/tracker/ledger.js';
 import { isOrphan } from '../../src/tracker/orphans.js';
 import type { HostCell } from '../../src/tracker/pool-filter.js';
-
-interface VectorDevice {
-  readonly address: string;
-  readonly vendor_id: string;
-  readonly product_id: string;
-  readonly numa_node: number | null;
-  readonly dev_type: DeviceType;
-  readonly parent_addr?: string | null;
-  readonly [extra: string]: unknown;
-}
+import { type DecideCase, differences, type RecordedCase } from './cases.js';
+import {
+  type RecordedDevice,
+  type RecordedSysfs,
+  recordedFacts,
+  reportedDevice,
+} from './recorded-host.js';
 
 interface VectorRequest {
   readonly request_id: string;
@@ -42,7 +39,7 @@ interface VectorRequest {
 }
 
 interface VectorStep {
-  readonly update?: readonly VectorDevice[];
+  readonly update?: readonly RecordedDevice[];
   readonly claim?: {
     readonly instance: string;
     readonly requests: readonly VectorRequest[];
@@ -73,41 +70,36 @@ interface ExpectedStep {
 export interface TrackerCase {
   readonly specs: unknown;
   readonly host_numa?: readonly HostCell[] | null;
-  readonly sysfs: Sysfs;
+  readonly sysfs?: RecordedSysfs;
   readonly steps: readonly VectorStep[];
 }
 
-interface Sysfs {
-  readonly netdevs?: Readonly<Record<string, string>>;
-  readonly devices?: Readonly<Record<string, Readonly<Record<string, string>>>>;
-}
-
-/** What differs first from what was recorded; null when nothing does. */
-export function trackerDifference(
-  { specs, host_numa, sysfs, steps }: TrackerCase,
-  expected: { readonly steps: readonly ExpectedStep[] },
-): string | null {
-  const host = new VectorHost(specs, host_numa ?? null, sysfs);
+export const decideTracker: DecideCase = (recorded) => {
+  const { specs, host_numa, sysfs, steps } = recorded.case as RecordedCase['case'] & TrackerCase;
+  const expected = recorded.expected as { readonly steps: readonly ExpectedStep[] };
+  const host = new RecordedHost(specs, host_numa ?? null, sysfs);
   let devs: unknown = [];
   let pools: unknown = [];
   for (const [number, step] of steps.entries()) {
     const wanted = expected.steps[number];
-    if (wanted === undefined) return `step ${number}: nothing was recorded`;
-    const found = host.take(step, wanted);
+    if (wanted === undefined) return [` step ${number}: nothing was recorded`];
     if (wanted.devs !== '=') devs = wanted.devs;
     if (wanted.pools !== '=') pools = wanted.pools;
-    const difference =
-      found ??
-      differing('devs', host.devs(), (devs as unknown[][]).map(parsedExtra)) ??
-      differing('pools', host.pools(), sortedPools(pools)) ??
-      differing('claims', host.holdings('claimed'), sortedHoldings(wanted.claims)) ??
-      differing('allocs', host.holdings('allocated'), sortedHoldings(wanted.allocs));
-    if (difference !== null) return `step ${number} ${Object.keys(step)[0]}: ${difference}`;
+    const place = ` step ${number} ${Object.keys(step)[0]}`;
+    const found = [
+      ...host.take(step, wanted).map((difference) => `${place}: ${difference}`),
+      ...differences(host.devs(), (devs as unknown[][]).map(parsedExtra), `${place} devs`),
+      ...differences(host.pools(), sortedPools(pools), `${place} pools`),
+      ...differences(host.holdings('claimed'), sortedHoldings(wanted.claims), `${place} claims`),
+      ...differences(host.holdings('allocated'), sortedHoldings(wanted.allocs), `${place} allocs`),
+    ];
+    // What follows would differ because of this.
+    if (found.length > 0) return found;
   }
-  return null;
-}
+  return [];
+};
 
-class VectorHost {
+class RecordedHost {
   readonly #cells: readonly HostCell[] | null;
   readonly #facts: PciFacts;
   readonly #specs: unknown;
@@ -115,16 +107,16 @@ class VectorHost {
   #ledger: Ledger;
   #claims = 0;
 
-  constructor(specs: unknown, cells: readonly HostCell[] | null, sysfs: Sysfs) {
+  constructor(specs: unknown, cells: readonly HostCell[] | null, sysfs: RecordedSysfs | undefined) {
     this.#cells = cells;
     this.#specs = specs;
-    this.#facts = pciFacts(sysfs);
+    this.#facts = recordedFacts(sysfs);
     this.#spec = DeviceSpec.parse(specs, { pci: this.#facts });
     this.#ledger = new Ledger(this.#spec, { devices: [], claims: [], fence: 0 });
   }
 
   /** What went another way than recorded. */
-  take(step: VectorStep, wanted: ExpectedStep): string | null {
+  take(step: VectorStep, wanted: ExpectedStep): string[] {
     if (step.update !== undefined) {
       const report = step.update.flatMap((device) => this.#admitted(device));
       this.#make(decideSync(this.#ledger, report));
@@ -159,7 +151,7 @@ class VectorHost {
     } else if (step.restart !== undefined) {
       this.#restart(step.restart.specs);
     }
-    return null;
+    return [];
   }
 
   devs(): unknown {
@@ -216,17 +208,17 @@ class VectorHost {
     this.#ledger.settle(decision);
   }
 
-  #admitted(row: VectorDevice): ReportedDevice[] {
-    const device = reported(row);
-    const entry = this.#spec.match(device);
-    if (entry === null) return [];
+  #admitted(row: RecordedDevice): ReportedDevice[] {
+    const device = isReadable(row.address ?? '') ? reportedDevice(row) : null;
+    const entry = device === null ? null : this.#spec.match(device);
+    if (device === null || entry === null) return [];
     return [{ ...device, extra: { ...device.extra, ...entry.enhanced } }];
   }
 
   #claim(
     { instance, requests, numa }: NonNullable<VectorStep['claim']>,
     { result, error }: ExpectedStep,
-  ): string | null {
+  ): string[] {
     const taken = new Map<string, DeviceId[]>();
     for (const [address, request] of result ?? []) {
       const id = `pci/${address}` as DeviceId;
@@ -243,19 +235,19 @@ class VectorHost {
       requests: requests.map(deviceRequest),
     };
     try {
+      assertRequests(wish.requests);
       const free = decideClaim(this.#ledger, wish, this.#cells);
-      if (error !== undefined)
-        return `was recorded to fail with ${error}, and takes ${chosen(free)}`;
+      if (error !== undefined) return [`takes ${chosen(free)}, recorded ${error}`];
     } catch (caught) {
-      if (!(caught instanceof VdpaError) || caught.code !== 'CLAIM_UNSATISFIABLE') throw caught;
-      return error === undefined ? `fails: ${caught.message}` : null;
+      if (!isRefusal(caught)) throw caught;
+      return error === undefined ? [`fails: ${caught}`] : [];
     }
     const named = wish.requests.map((request) => ({
       ...request,
       deviceIds: taken.get(request.requestId) ?? [],
     }));
     this.#make(decideClaim(this.#ledger, { ...wish, requests: named }, this.#cells));
-    return null;
+    return [];
   }
 
   #release(instance: string, which: (status: string) => boolean): void {
@@ -269,16 +261,16 @@ class VectorHost {
     );
   }
 
-  #freeDevice(instance: string, address: string, { skipped }: ExpectedStep): string | null {
+  #freeDevice(instance: string, address: string, { skipped }: ExpectedStep): string[] {
     const id = `pci/${address}` as DeviceId;
     const record = this.#ledger.record(id);
-    if (skipped === true) return record === undefined ? null : `${address} exists`;
+    if (skipped === true) return record === undefined ? [] : [`${address} exists`];
     const returned = this.#ledger
       .claimsOf(instance as InstanceId)
       .filter(({ devices }) => devices.some(({ deviceId }) => deviceId === id))
       .map((claim): Returned => ({ claim, devices: [id] }));
     this.#make(decideRelease(this.#ledger, returned));
-    return null;
+    return [];
   }
 
   #restart(specs: unknown): void {
@@ -289,32 +281,14 @@ class VectorHost {
   }
 }
 
-function reported({
-  address,
-  vendor_id,
-  product_id,
-  numa_node,
-  dev_type,
-  parent_addr,
-  ...extra
-}: VectorDevice): ReportedDevice {
-  return {
-    id: `pci/${address}` as DeviceId,
-    type: dev_type,
-    address: address as PciAddress,
-    vendorId: vendor_id,
-    productId: product_id,
-    numaNode: numa_node,
-    parentAddress: (parent_addr ?? null) as PciAddress | null,
-    extra: Object.fromEntries(
-      Object.entries(extra).map(([key, value]) => [
-        key,
-        typeof value === 'string' ? value : JSON.stringify(value),
-      ]),
-    ),
-    vdpa: null,
-    reasons: [],
-  };
+/** What has an address that no PCI function can have, or none that 16 bits of domain hold, is left out. */
+function isReadable(address: string): boolean {
+  try {
+    parseGlob(address);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function deviceRequest(request: VectorRequest): DeviceRequest {
@@ -328,20 +302,9 @@ function deviceRequest(request: VectorRequest): DeviceRequest {
   };
 }
 
-function pciFacts({ netdevs = {}, devices = {} }: Sysfs): PciFacts {
-  return {
-    functionOfNetdev: (name) => (netdevs[name] ?? null) as PciAddress | null,
-    physicalFunction: (address) => {
-      const files = devices[address];
-      if (files === undefined || !(Number(files['sriov_totalvfs']) > 0)) return null;
-      const id = (name: string): string => (files[name] ?? '').trim().replace(/^0x/, '');
-      return {
-        vendorId: id('vendor'),
-        productId: id('device'),
-        vfProductId: id('sriov_vf_device'),
-      };
-    },
-  };
+function isRefusal(error: unknown): boolean {
+  if (error instanceof VdpaError) return error.code === 'CLAIM_UNSATISFIABLE';
+  return error instanceof TypeError && error.message.startsWith('request ');
 }
 
 function chosen({ claims }: Decision): string {
@@ -349,21 +312,6 @@ function chosen({ claims }: Decision): string {
     .flatMap(({ after }) => after?.value.devices ?? [])
     .map(({ deviceId }) => deviceId)
     .join(', ');
-}
-
-function differing(what: string, found: unknown, wanted: unknown): string | null {
-  // As they were recorded: JSON knows neither undefined nor objects without a prototype.
-  const plain = JSON.parse(JSON.stringify(found));
-  if (isDeepStrictEqual(plain, wanted)) return null;
-  if (!Array.isArray(plain) || !Array.isArray(wanted)) {
-    return `${what} are ${JSON.stringify(plain)} and were recorded as ${JSON.stringify(wanted)}`;
-  }
-  const only = (some: readonly unknown[], others: readonly unknown[]): string =>
-    some
-      .filter((row) => !others.some((other) => isDeepStrictEqual(row, other)))
-      .map((row) => JSON.stringify(row))
-      .join(', ');
-  return `${what} have ${only(plain, wanted)} and were recorded with ${only(wanted, plain)}`;
 }
 
 /** The row with its extra values, which may be JSON text, as what that text means. */

@@ -36,6 +36,7 @@ export function freeDevice(index: number, fields: Partial<DeviceRecord> = {}): D
       vdpa: { name: `vdpa${index}` as never, charDevice: `/dev/vhost-vdpa-${index}` },
       reasons: [],
     },
+    home: '0000:0f:00.0' as PciAddress,
     status: 'available',
     claimId: null,
     instance: null,
