@@ -2,10 +2,10 @@ import { EventEmitter } from 'node:events';
 import { type FSWatcher, watch as watchFolder } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { VdpaError } from '../errors.js';
+import { EventQueue } from '../event-queue.js';
 import { openUeventMonitor, type UeventMonitor } from '../native.js';
 import { eachInTurns, inTurns } from '../turns.js';
 import { Connection } from './connection.js';
-import { EventQueue } from './event-queue.js';
 import { HealthFollower } from './health-follower.js';
 import type { HostEvent, HostEventOf, HostEventType } from './host-event.js';
 import { HostState } from './host-state.js';
@@ -33,7 +33,7 @@ const unsettledMs = 250;
 export class HostWatch extends EventEmitter<WatchEvents> implements AsyncDisposable {
   readonly #connection: Connection;
   readonly #pending = new PendingChanges();
-  readonly #queues = new Set<EventQueue>();
+  readonly #queues = new Set<EventQueue<HostEvent>>();
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #closed = new AbortController();
   readonly #rereadMs: number;
@@ -98,7 +98,9 @@ export class HostWatch extends EventEmitter<WatchEvents> implements AsyncDisposa
 
   /** Every event from now on. A loop that is left, by whatever way, takes none any more. */
   [Symbol.asyncIterator](): AsyncIterableIterator<HostEvent, undefined, undefined> {
-    const queue = new EventQueue((done) => this.#queues.delete(done));
+    const queue = new EventQueue<HostEvent>({ type: 'resync', reason: 'consumer-slow' }, (done) =>
+      this.#queues.delete(done),
+    );
     if (this.#closing === undefined) this.#queues.add(queue);
     else queue.end(this.#failure);
     return queue;

@@ -5,7 +5,8 @@ import type { DeviceRecord } from './device-record.js';
 import { Draft } from './draft.js';
 import type { Ledger } from './ledger.js';
 import { sameDevice } from './same-device.js';
-import { firstStatus, isHeld } from './transitions.js';
+import { settleStatus } from './settle-status.js';
+import { isHeld } from './transitions.js';
 
 /**
  * Brings the records in line with what the host has. What somebody holds stays as it was given: that
@@ -79,17 +80,4 @@ function keepingExtra(before: ReportedDevice, now: ReportedDevice): ReportedDevi
 
 function samePending(a: ReportedDevice | null, b: ReportedDevice | null): boolean {
   return a === null || b === null ? a === b : sameDevice(a, b);
-}
-
-/**
- * A device that nobody holds is to be had unless its PF, or a VF of it, is held: also when it came,
- * or its family changed, while they were.
- */
-function settleStatus(draft: Draft, id: DeviceId): void {
-  const record = draft.device(id);
-  if (record === null || isHeld(record)) return;
-  const status = firstStatus(draft.family(record));
-  if ((status === 'available') !== (record.status === 'available')) {
-    draft.setDevice(id, { ...record, status });
-  }
 }

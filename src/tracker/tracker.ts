@@ -2,25 +2,30 @@ import { randomUUID } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { isDeepStrictEqual } from 'node:util';
 import { VdpaError } from '../errors.js';
+import { EventQueue } from '../event-queue.js';
 import type { DeviceId } from '../host/device-id.js';
 import type { DeviceRequest } from '../policy/device-request.js';
 import type { PoolKeys } from '../policy/pool-keys.js';
 import type { ReportedDevice } from '../policy/reported-device.js';
-import { assertRequests } from './assert-requests.js';
+import { auditLedger, type TrackerFinding } from './audit.js';
 import type { Claim, ClaimId, InstanceId, MigrationId } from './claim.js';
 import { CommitQueue } from './commit-queue.js';
 import { type ClaimWish, chooseDevices, decideAllocate, decideClaim } from './decide-claim.js';
+import { decideHeal } from './decide-heal.js';
 import { decideRelease, type Returned } from './decide-release.js';
 import { decideSync } from './decide-sync.js';
 import type { Decision } from './decision.js';
 import type { DeviceRecord } from './device-record.js';
 import { type Admission, Ledger } from './ledger.js';
 import { isOrphan, type Living } from './orphans.js';
+import { assertRequests, ownRequests } from './own-requests.js';
 import type { HostCell } from './pool-filter.js';
 import type { Store } from './store.js';
+import type { TrackerEvent, TrackerEvents } from './tracker-event.js';
 
 /** The host's side of a sync. */
 export interface HostReport {
+  /** All devices that some device_spec entry admits. */
   readonly devices: readonly ReportedDevice[];
   /** The host's NUMA nodes; null when they are not known. */
   readonly cells: readonly HostCell[] | null;
@@ -30,8 +35,9 @@ export interface ClaimArguments {
   /** Names the claim, for asking again when the answer was lost; made up when absent. */
   readonly id?: ClaimId | undefined;
   readonly instance: InstanceId;
+  /** May be none: an instance that needs no device. */
   readonly requests: readonly DeviceRequest[];
-  /** The guest's NUMA nodes, by number of the host's; null when it has no topology. */
+  /** The guest's NUMA nodes, by number of the host's; null or empty when it has no topology. */
   readonly numaCells?: readonly number[] | null | undefined;
   /** The migration that it is made for. */
   readonly migration?: MigrationId | null | undefined;
@@ -47,7 +53,9 @@ export type ClaimSelection =
 
 /** What is given back. */
 export type ReleaseSelection =
+  /** `devices`: only those of them. */
   | (ClaimSelection & { readonly devices?: readonly DeviceId[] | undefined })
+  /** One device, whoever has it. */
   | { readonly device: DeviceId };
 
 /** Devices that are alike and to be had, in the order in which they would be taken. */
@@ -56,29 +64,22 @@ export interface PoolSummary {
   readonly devices: readonly DeviceId[];
 }
 
-/** A document as it was and is; null where there was or is none. */
-export interface DocumentChange<T> {
-  readonly before: T | null;
-  readonly after: T | null;
-}
-
-export interface TrackerEvents {
-  device: [DocumentChange<DeviceRecord>];
-  claim: [DocumentChange<Claim>];
-}
-
 /**
- * Who has which device. Records and claims are shown, and events told, once they are durable.
+ * Who has which device of a host. Decisions are made at once, in the order of the calls; calls answer,
+ * records and claims are shown, and events told once they are durable.
  */
 export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposable {
   readonly #store: Store;
   readonly #admission: Admission;
+  /** As they are durable. */
   readonly #records = new Map<DeviceId, DeviceRecord>();
   readonly #claims = new Map<ClaimId, Claim>();
+  readonly #queues = new Set<EventQueue<TrackerEvent>>();
   #ledger: Ledger;
   #queue: CommitQueue;
   #cells: readonly HostCell[] | null = null;
-  /** The store is being read again. */
+  /** What the store has is not known: it is to be read again before anything is decided. */
+  #inDoubt = false;
   #reopening: Promise<void> | null = null;
   #closing: Promise<void> | null = null;
 
@@ -93,6 +94,7 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
   /**
    * Opens the store, which is closed with the tracker.
    *
+   * @param admission a `DeviceSpec`
    * @throws {VdpaError} those of `Store.open`
    */
   static async open(store: Store, admission: Admission): Promise<Tracker> {
@@ -115,7 +117,7 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
     return this.#records.get(id) ?? null;
   }
 
-  /** All claims, in the order in which they were made. */
+  /** All claims, or an instance's, in the order in which they were made. */
   claims(instance?: InstanceId): Claim[] {
     const all = [...this.#claims.values()].sort((a, b) => a.fence - b.fence);
     return instance === undefined ? all : all.filter((claim) => claim.instance === instance);
@@ -129,54 +131,7 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
     }));
   }
 
-  /**
-   * Tells what the host has now: everything, or what is missing has vanished.
-   *
-   * @throws {VdpaError} `CLOSED`, those of `Store.commit`
-   */
-  async sync({ devices, cells }: HostReport): Promise<void> {
-    await this.#ready();
-    this.#cells = cells;
-    await this.#queue.commit(decideSync(this.#ledger, devices));
-  }
-
-  /**
-   * Takes devices for all requests, or none. Answers when the claim is durable. The same id with the
-   * same arguments answers with the same claim. An abort takes nothing, or gives back what it took.
-   *
-   * @throws {TypeError} no requests, a count that is no positive number, or more devices named than asked for
-   * @throws {VdpaError} `CLAIM_UNSATISFIABLE`, `CLAIM_CONFLICT`, `CLOSED`, those of `Store.commit`
-   */
-  async claim({ signal, ...wanted }: ClaimArguments): Promise<Claim> {
-    assertRequests(wanted.requests);
-    signal?.throwIfAborted();
-    if (this.#mustWait()) await this.#ready();
-    signal?.throwIfAborted();
-    const wish: ClaimWish = {
-      id: wanted.id ?? (randomUUID() as string as ClaimId),
-      instance: wanted.instance,
-      migration: wanted.migration ?? null,
-      requests: wanted.requests,
-      numaCells: wanted.numaCells ?? null,
-    };
-    const before = this.#ledger.claim(wish.id)?.value;
-    if (before !== undefined) {
-      assertSameWish(before, wish);
-      await this.#queue.commit(nothing);
-      return this.#claims.get(wish.id) ?? before;
-    }
-    const decision = decideClaim(this.#ledger, wish, this.#cells);
-    await this.#queue.commit(decision);
-    if (signal?.aborted === true) {
-      await this.release({ claim: wish.id });
-      throw signal.reason;
-    }
-    const [made] = decision.claims;
-    if (made?.after == null) throw new Error('a claim was decided without a claim');
-    return made.after.value;
-  }
-
-  /** Whether `claim` would find devices now. */
+  /** Whether `claim` would find devices at this moment. */
   supports({
     requests,
     numaCells = null,
@@ -192,22 +147,89 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
   }
 
   /**
+   * What does not fit together.
+   *
+   * @param living null: claims are not judged by whether somebody is there for them
+   */
+  audit(living: Living | null = null): TrackerFinding[] {
+    return auditLedger(this.#ledger, living);
+  }
+
+  /** Every event from now on. A loop that is left, by whatever way, takes none any more. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<TrackerEvent, undefined, undefined> {
+    const queue = new EventQueue<TrackerEvent>(
+      { type: 'resync', reason: 'consumer-slow' },
+      (done) => this.#queues.delete(done),
+    );
+    if (this.#closing === null) this.#queues.add(queue);
+    else queue.end();
+    return queue;
+  }
+
+  /**
+   * Tells what the host has now: all of it; what is missing has vanished.
+   *
+   * @throws {VdpaError} `CLOSED`, those of `Store.commit`
+   */
+  async sync({ devices, cells }: HostReport): Promise<void> {
+    await this.#ready();
+    this.#cells = cells;
+    await this.#queue.commit(decideSync(this.#ledger, devices));
+  }
+
+  /**
+   * Takes devices for all requests, or none. The same id with the same arguments answers with the same
+   * claim, as it is now. An abort takes nothing, or gives back what it took before it rejects.
+   *
+   * @throws {TypeError} a count that is no positive number, more devices named than asked for
+   * @throws {VdpaError} `CLAIM_UNSATISFIABLE`, `CLAIM_CONFLICT`, `CLOSED`, those of `Store.commit`
+   */
+  async claim(wanted: ClaimArguments): Promise<Claim> {
+    const { id = randomUUID() as string as ClaimId, instance, signal } = wanted;
+    const { migration = null, numaCells = null } = wanted;
+    const requests = ownRequests(wanted.requests);
+    const wish = { id, instance, migration, requests, numaCells: numaCells && [...numaCells] };
+    signal?.throwIfAborted();
+    if (this.#mustWait()) await this.#ready();
+    signal?.throwIfAborted();
+    const there = this.#ledger.claim(id)?.value;
+    if (there !== undefined) {
+      assertSameWish(there, wish);
+      await this.#queue.commit(nothing);
+      return this.#claims.get(id) ?? there;
+    }
+    const decision = decideClaim(this.#ledger, wish, this.#cells);
+    await this.#queue.commit(decision);
+    if (signal?.aborted === true) {
+      await this.#giveBackAborted(id);
+      throw signal.reason;
+    }
+    const made = decision.claims[0]?.after?.value;
+    if (made === undefined) throw new Error('a claim was decided that makes none');
+    return made;
+  }
+
+  /**
    * The instance has the devices now. Nothing happens to what it had already.
    *
-   * @throws {VdpaError} `CLAIM_NOT_FOUND`, `CLAIM_STALE`, `CLOSED`, those of `Store.commit`
+   * @returns the claims as they are now
+   * @throws {VdpaError} `CLAIM_NOT_FOUND` (asked by claim), `CLAIM_STALE`, `CLOSED`, those of
+   *   `Store.commit`
    */
   async allocate(selection: ClaimSelection): Promise<Claim[]> {
     await this.#ready();
     const claims = this.#select(selection);
     if (claims.length === 0 && 'claim' in selection) throw notFound(selection.claim);
-    await this.#queue.commit(decideAllocate(this.#ledger, claims));
-    return claims.flatMap(({ id }) => this.#claims.get(id) ?? []);
+    const decision = decideAllocate(this.#ledger, claims);
+    await this.#queue.commit(decision);
+    return claims.map((claim) => this.#claims.get(claim.id) ?? claim);
   }
 
   /**
-   * Gives devices back: of a claim, of all claims of an instance, or one device. Answers, when it is
-   * durable, with the ids of those given back; none when nobody had them, so that it may be repeated.
+   * Gives devices back. They are to be had again once that is durable.
    *
+   * @returns the ids of those that were given back; none when nobody had them, so that it may be
+   *   repeated
    * @throws {VdpaError} `CLAIM_STALE`, `CLOSED`, those of `Store.commit`
    */
   async release(selection: ReleaseSelection): Promise<DeviceId[]> {
@@ -228,7 +250,20 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
     return orphans;
   }
 
-  /** Waits for what is under way, and closes the store. Idempotent. */
+  /**
+   * Sets right what `audit` calls healable.
+   *
+   * @returns what was set right
+   * @throws {VdpaError} `CLOSED`, those of `Store.commit`
+   */
+  async heal(living: Living | null = null): Promise<TrackerFinding[]> {
+    await this.#ready();
+    const healed = this.audit(living).filter(({ healable }) => healable);
+    await this.#queue.commit(decideHeal(this.#ledger, living));
+    return healed;
+  }
+
+  /** Waits for what is under way, and closes the store. Loops end. Idempotent. */
   async close(): Promise<void> {
     this.#closing ??= this.#end();
     await this.#closing;
@@ -241,15 +276,28 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
   async #end(): Promise<void> {
     await this.#queue.idle();
     await this.#reopening?.catch(() => {});
+    for (const queue of this.#queues) queue.end();
     await this.#store.close();
   }
 
   async #giveBack(returned: readonly Returned[]): Promise<DeviceId[]> {
     const decision = decideRelease(this.#ledger, returned);
     await this.#queue.commit(decision);
-    return decision.devices.flatMap(({ id, before, after }) =>
-      before?.value.claimId != null && after?.value.claimId == null ? [id] : [],
-    );
+    return decision.devices
+      .filter(({ before, after }) => isTaken(before?.value) && !isTaken(after?.value))
+      .map(({ id }) => id);
+  }
+
+  async #giveBackAborted(id: ClaimId): Promise<void> {
+    try {
+      await this.release({ claim: id });
+    } catch (error) {
+      throw new VdpaError(
+        error instanceof VdpaError ? error.code : 'STORE_FAILED',
+        `claim ${id} was aborted and could not be given back: ${error instanceof Error ? error.message : error}`,
+        { outcome: 'partial', retry: 'later', leftovers: [`claim ${id}`], cause: error },
+      );
+    }
   }
 
   #select(selection: ClaimSelection): Claim[] {
@@ -259,7 +307,7 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
       if (selection.fence !== undefined && selection.fence !== claim.fence) {
         throw new VdpaError(
           'CLAIM_STALE',
-          `claim ${claim.id} has fence ${claim.fence}, not ${selection.fence}: it was made anew meanwhile`,
+          `claim ${claim.id} has fence ${claim.fence}, not ${selection.fence}: it was released and made anew`,
           { retry: 'never' },
         );
       }
@@ -281,12 +329,12 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
   }
 
   #mustWait(): boolean {
-    return this.#reopening !== null || this.#closing !== null;
+    return this.#inDoubt || this.#closing !== null;
   }
 
   async #ready(): Promise<void> {
     if (this.#closing !== null) throw new VdpaError('CLOSED', 'the tracker has been closed');
-    await this.#reopening;
+    if (this.#inDoubt) await this.#reopen();
   }
 
   #newQueue(): CommitQueue {
@@ -294,57 +342,59 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
       this.#store,
       this.#ledger,
       (decision) => this.#show(decision),
-      () => this.#reopen(),
+      () => {
+        this.#inDoubt = true;
+        // Whoever calls next is told if it fails, and has it tried again.
+        this.#reopen().catch(() => {});
+      },
     );
   }
 
-  /** What the store has is not known any more: everything is read again before anything is decided. */
-  #reopen(): void {
-    const reopening = (async () => {
-      await this.#store.close();
-      await this.#load();
-    })();
-    this.#reopening = reopening;
-    reopening.then(
-      () => {
+  #reopen(): Promise<void> {
+    this.#reopening ??= (async () => {
+      try {
+        await this.#store.close();
+        await this.#load();
+        this.#inDoubt = false;
+      } finally {
         this.#reopening = null;
-      },
-      // Whoever calls next is told, and the call after that tries again.
-      () => {},
-    );
+      }
+    })();
+    return this.#reopening;
   }
 
   async #load(): Promise<void> {
     const { state } = await this.#store.open();
     this.#ledger = new Ledger(this.#admission, state);
     this.#queue = this.#newQueue();
-    const devices = new Map(state.devices.map(({ value }) => [value.device.id, value]));
+    const events: TrackerEvent[] = [];
+    if (this.#inDoubt) events.push({ type: 'resync', reason: 'store-reread' });
     const claims = new Map(state.claims.map(({ value }) => [value.id, value]));
-    this.#replace(this.#claims, claims, (change) => this.#tell('claim', change));
-    this.#replace(this.#records, devices, (change) => this.#tell('device', change));
+    for (const change of replaced(this.#claims, claims)) events.push({ type: 'claim', ...change });
+    const records = new Map(state.devices.map(({ value }) => [value.device.id, value]));
+    for (const change of replaced(this.#records, records)) {
+      events.push({ type: 'device', ...change });
+    }
+    for (const event of events) this.#tell(event);
   }
 
-  #replace<Id, T>(
-    shown: Map<Id, T>,
-    now: ReadonlyMap<Id, T>,
-    tell: (change: DocumentChange<T>) => void,
-  ): void {
-    const changes: DocumentChange<T>[] = [];
-    for (const [id, before] of shown) {
-      if (!now.has(id)) changes.push({ before, after: null });
+  #show({ devices, claims }: Decision): void {
+    for (const { id, before, after } of claims) {
+      if (after === null) this.#claims.delete(id);
+      else this.#claims.set(id, after.value);
+      this.#tell({ type: 'claim', before: before?.value ?? null, after: after?.value ?? null });
     }
-    for (const [id, after] of now) {
-      const before = shown.get(id) ?? null;
-      if (!isDeepStrictEqual(before, after)) changes.push({ before, after });
+    for (const { id, before, after } of devices) {
+      if (after === null) this.#records.delete(id);
+      else this.#records.set(id, after.value);
+      this.#tell({ type: 'device', before: before?.value ?? null, after: after?.value ?? null });
     }
-    shown.clear();
-    for (const [id, value] of now) shown.set(id, value);
-    for (const change of changes) tell(change);
   }
 
-  #tell<Type extends keyof TrackerEvents>(type: Type, change: TrackerEvents[Type][0]): void {
+  #tell(event: TrackerEvent): void {
+    for (const queue of this.#queues) queue.push(event);
     try {
-      this.emit(type, ...([change] as never));
+      this.emit(event.type, ...([event] as never));
     } catch (error) {
       // A listener's mistake is the program's, not the tracker's: it goes where such mistakes go.
       process.nextTick(() => {
@@ -352,46 +402,48 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
       });
     }
   }
-
-  #show({ devices, claims }: Decision): void {
-    for (const { id, before, after } of claims) {
-      if (after === null) this.#claims.delete(id);
-      else this.#claims.set(id, after.value);
-      this.#tell('claim', { before: before?.value ?? null, after: after?.value ?? null });
-    }
-    for (const { id, before, after } of devices) {
-      if (after === null) this.#records.delete(id);
-      else this.#records.set(id, after.value);
-      this.#tell('device', { before: before?.value ?? null, after: after?.value ?? null });
-    }
-  }
 }
 
-/** Nothing to change: but what was found may not be durable yet. */
+/** Nothing to change; but what was found may not be durable yet. */
 const nothing: Decision = { devices: [], claims: [] };
 
-function assertSameWish(claim: Claim, wish: ClaimWish): void {
-  const { instance, migration, requests, numaCells } = claim;
-  const before: ClaimWish = { id: claim.id, instance, migration, requests, numaCells };
-  if (isDeepStrictEqual(withoutAbsent(before), withoutAbsent(wish))) return;
-  throw new VdpaError(
-    'CLAIM_CONFLICT',
-    `claim ${claim.id} exists with other arguments, for instance ${instance}`,
-    { retry: 'never' },
-  );
+function isTaken(record: DeviceRecord | undefined): boolean {
+  return record !== undefined && record.claimId !== null;
 }
 
-/** As it comes back from a store: keys that are undefined are not there. */
-function withoutAbsent(wish: ClaimWish): unknown {
-  return JSON.parse(JSON.stringify(wish));
+/** Puts other documents into the map, and tells what is different. */
+function replaced<Id, T>(
+  shown: Map<Id, T>,
+  now: ReadonlyMap<Id, T>,
+): { readonly before: T | null; readonly after: T | null }[] {
+  const changes: { readonly before: T | null; readonly after: T | null }[] = [];
+  for (const [id, before] of shown) if (!now.has(id)) changes.push({ before, after: null });
+  for (const [id, after] of now) {
+    const before = shown.get(id) ?? null;
+    if (!isDeepStrictEqual(before, after)) changes.push({ before, after });
+  }
+  shown.clear();
+  for (const [id, value] of now) shown.set(id, value);
+  return changes;
+}
+
+function assertSameWish(
+  { id, instance, migration, requests, numaCells }: Claim,
+  wish: ClaimWish,
+): void {
+  const before: ClaimWish = { id, instance, migration, requests, numaCells };
+  if (isDeepStrictEqual(before, wish)) return;
+  throw new VdpaError(
+    'CLAIM_CONFLICT',
+    `claim ${id} exists with other arguments, for instance ${instance}`,
+    { retry: 'never' },
+  );
 }
 
 function notFound(id: ClaimId): VdpaError {
   return new VdpaError(
     'CLAIM_NOT_FOUND',
     `there is no claim ${id}: it was released, or never made`,
-    {
-      retry: 'never',
-    },
+    { retry: 'never' },
   );
 }

@@ -11,7 +11,6 @@ import { DeviceSpec } from '../../src/policy/device-spec.js';
 import type { NumaPolicy } from '../../src/policy/numa-policy.js';
 import type { PciFacts } from '../../src/policy/pci-facts.js';
 import type { ReportedDevice } from '../../src/policy/reported-device.js';
-import { assertRequests } from '../../src/tracker/assert-requests.js';
 import type { ClaimId, InstanceId } from '../../src/tracker/claim.js';
 import { decideAllocate, decideClaim } from '../../src/tracker/decide-claim.js';
 import { decideRelease, type Returned } from '../../src/tracker/decide-release.js';
@@ -20,6 +19,7 @@ import type { Decision } from '../../src/tracker/decision.js';
 import type { DeviceRecord } from '../../src/tracker/device-record.js';
 import { Ledger } from '../../src/tracker/ledger.js';
 import { isOrphan } from '../../src/tracker/orphans.js';
+import { assertRequests } from '../../src/tracker/own-requests.js';
 import type { HostCell } from '../../src/tracker/pool-filter.js';
 import { type DecideCase, differences, type RecordedCase } from './cases.js';
 import {

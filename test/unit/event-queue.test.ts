@@ -1,14 +1,14 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import { EventQueue } from '../../src/host/event-queue.js';
+import { EventQueue } from '../../src/event-queue.js';
 import type { HostEvent } from '../../src/host/host-event.js';
 
 const left = vi.fn();
-let queue: EventQueue;
+let queue: EventQueue<HostEvent>;
 beforeEach(() => {
   left.mockClear();
-  queue = new EventQueue(left);
+  queue = new EventQueue<HostEvent>({ type: 'resync', reason: 'consumer-slow' }, left);
 });
 
 /** Events that can be told apart. */

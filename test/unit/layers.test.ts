@@ -79,6 +79,7 @@ const atTheRoot: Readonly<Record<string, string>> = {
   'rows.ts': 'native',
   'abortable.ts': 'native',
   'turns.ts': 'native',
+  'event-queue.ts': 'native',
   'vdpa-host.ts': 'host',
   'index.ts': 'lifecycle',
 };

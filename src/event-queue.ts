@@ -1,5 +1,3 @@
-import type { HostEvent } from './host-event.js';
-
 /** Events that one consumer may leave waiting. */
 const maxWaiting = 4096;
 
@@ -7,19 +5,24 @@ const maxWaiting = 4096;
  * One consumer's events. A consumer that falls behind by more than the queue holds is told to take
  * everything anew instead: memory stays bounded, and nobody works through what is long past.
  */
-export class EventQueue implements AsyncIterableIterator<HostEvent, undefined, undefined> {
-  readonly #onReturn: (queue: EventQueue) => void;
-  #waiting: HostEvent[] = [];
+export class EventQueue<Event> implements AsyncIterableIterator<Event, undefined, undefined> {
+  readonly #onReturn: (queue: EventQueue<Event>) => void;
+  readonly #resync: Event;
+  #waiting: Event[] = [];
   #next = 0;
-  #consumer: PromiseWithResolvers<IteratorResult<HostEvent, undefined>> | undefined;
+  #consumer: PromiseWithResolvers<IteratorResult<Event, undefined>> | undefined;
   #end: { readonly reason: unknown } | 'done' | undefined;
 
-  /** @param onReturn called when the consumer leaves its loop */
-  constructor(onReturn: (queue: EventQueue) => void) {
+  /**
+   * @param resync tells the consumer that it was too slow
+   * @param onReturn called when the consumer leaves its loop
+   */
+  constructor(resync: Event, onReturn: (queue: EventQueue<Event>) => void) {
+    this.#resync = resync;
     this.#onReturn = onReturn;
   }
 
-  push(event: HostEvent): void {
+  push(event: Event): void {
     if (this.#end !== undefined) return;
     if (this.#consumer !== undefined) {
       this.#consumer.resolve({ done: false, value: event });
@@ -27,7 +30,7 @@ export class EventQueue implements AsyncIterableIterator<HostEvent, undefined, u
       return;
     }
     if (this.#waiting.length - this.#next >= maxWaiting) {
-      this.#waiting = [{ type: 'resync', reason: 'consumer-slow' }];
+      this.#waiting = [this.#resync];
       this.#next = 0;
     }
     this.#waiting.push(event);
@@ -46,7 +49,7 @@ export class EventQueue implements AsyncIterableIterator<HostEvent, undefined, u
     this.#end = 'done';
   }
 
-  async next(): Promise<IteratorResult<HostEvent, undefined>> {
+  async next(): Promise<IteratorResult<Event, undefined>> {
     const event = this.#waiting[this.#next];
     if (event !== undefined) {
       this.#next++;
@@ -68,7 +71,7 @@ export class EventQueue implements AsyncIterableIterator<HostEvent, undefined, u
     return await this.#consumer.promise;
   }
 
-  async return(): Promise<IteratorResult<HostEvent, undefined>> {
+  async return(): Promise<IteratorResult<Event, undefined>> {
     this.end();
     this.#drop();
     this.#onReturn(this);

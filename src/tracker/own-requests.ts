@@ -1,6 +1,24 @@
 import type { DeviceRequest } from '../policy/device-request.js';
 
-/** @throws {TypeError} when the requests are none that a claim can be made of */
+/**
+ * A copy that is the claim's own.
+ *
+ * @throws {TypeError} when the requests are none that a claim can be made of
+ */
+export function ownRequests(requests: readonly DeviceRequest[]): DeviceRequest[] {
+  assertRequests(requests);
+  return requests.map(({ requestId, count, spec, numaPolicy, alias, portId, deviceIds }) => ({
+    requestId,
+    count,
+    spec: spec.map((one) => ({ ...one })),
+    numaPolicy: numaPolicy ?? null,
+    alias: alias ?? null,
+    portId: portId ?? null,
+    ...(deviceIds !== undefined && deviceIds.length > 0 && { deviceIds: [...deviceIds] }),
+  }));
+}
+
+/** @throws {TypeError} as `ownRequests` */
 export function assertRequests(requests: readonly DeviceRequest[]): void {
   for (const { requestId, count, spec, deviceIds = [] } of requests) {
     if (!Number.isSafeInteger(count) || count < 1) {

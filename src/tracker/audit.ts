@@ -1,0 +1,103 @@
+import type { DeviceId } from '../host/device-id.js';
+import type { Claim, ClaimId } from './claim.js';
+import type { DeviceRecord } from './device-record.js';
+import { Draft, pfOf } from './draft.js';
+import type { Ledger } from './ledger.js';
+import { isOrphan, type Living } from './orphans.js';
+import { firstStatus, isHeld } from './transitions.js';
+
+export type TrackerFindingCode =
+  /** Somebody has a device that the host no longer has. It goes when it is given back. */
+  | 'device-vanished'
+  /** Somebody has a device that is another now, such as a plain VF. It becomes that when given back. */
+  | 'device-changed'
+  /** Somebody has a device that no device_spec entry admits any more. */
+  | 'device-not-specified'
+  /** None of the instances and migrations that live has the claim. */
+  | 'claim-orphaned'
+  /** The record and the claim contradict one another about who has the device. */
+  | 'holder-contradiction'
+  /** A PF and a VF of it are both in use, or neither is and one is called so. */
+  | 'family-contradiction';
+
+export interface TrackerFinding {
+  readonly code: TrackerFindingCode;
+  readonly message: string;
+  readonly deviceId: DeviceId | null;
+  readonly claimId: ClaimId | null;
+  /** Whether `heal` sets it right. */
+  readonly healable: boolean;
+}
+
+/** What does not fit together, by devices and then claims in order of their ids. */
+export function auditLedger(ledger: Ledger, living: Living | null): TrackerFinding[] {
+  const findings: TrackerFinding[] = [];
+  const draft = new Draft(ledger);
+  for (const id of [...ledger.deviceIds()].sort()) {
+    const record = ledger.record(id);
+    if (record !== undefined) findings.push(...recordFindings(record, ledger, draft));
+  }
+  for (const claim of ledger.claims().sort((a, b) => (a.id < b.id ? -1 : 1))) {
+    findings.push(...claimFindings(claim, ledger, living));
+  }
+  return findings;
+}
+
+function recordFindings(record: DeviceRecord, ledger: Ledger, draft: Draft): TrackerFinding[] {
+  const { device, claimId } = record;
+  const findings: TrackerFinding[] = [];
+  const add = (code: TrackerFindingCode, message: string, healable = false): void => {
+    findings.push({ code, message, deviceId: device.id, claimId, healable });
+  };
+  if (!isHeld(record)) {
+    const status = firstStatus(draft.family(record));
+    if ((status === 'available') !== (record.status === 'available')) {
+      add('family-contradiction', `${device.id} is ${record.status} and should be ${status}`, true);
+    }
+    return findings;
+  }
+  const held = `${device.id} is ${record.status} for instance ${record.instance}`;
+  if (record.vanished) add('device-vanished', `${held}, and the host no longer has it`);
+  if (record.pending !== null) add('device-changed', `${held}, and is another device now`);
+  if (!ledger.admits(device)) {
+    add('device-not-specified', `${held}, and no device_spec entry admits it`);
+  }
+  const pf = pfOf(record);
+  const parent = pf === null ? undefined : ledger.record(pf);
+  if (parent !== undefined && isHeld(parent)) {
+    add('family-contradiction', `${held}, and so is its PF for instance ${parent.instance}`);
+  }
+  const claim = claimId === null ? undefined : ledger.claim(claimId)?.value;
+  if (claim === undefined)
+    add('holder-contradiction', `${held} by a claim that is not there`, true);
+  else if (!claim.devices.some(({ deviceId }) => deviceId === device.id)) {
+    add('holder-contradiction', `${held} by claim ${claim.id}, which does not have it`, true);
+  }
+  return findings;
+}
+
+function claimFindings(claim: Claim, ledger: Ledger, living: Living | null): TrackerFinding[] {
+  const findings: TrackerFinding[] = [];
+  if (living !== null && isOrphan(claim, living)) {
+    const whose =
+      claim.migration === null ? `instance ${claim.instance}` : `migration ${claim.migration}`;
+    findings.push({
+      code: 'claim-orphaned',
+      message: `claim ${claim.id} has ${claim.devices.length} devices for ${whose}, which is not there`,
+      deviceId: null,
+      claimId: claim.id,
+      healable: true,
+    });
+  }
+  for (const { deviceId } of claim.devices) {
+    if (ledger.record(deviceId)?.claimId === claim.id) continue;
+    findings.push({
+      code: 'holder-contradiction',
+      message: `claim ${claim.id} has ${deviceId}, whose record does not say so`,
+      deviceId,
+      claimId: claim.id,
+      healable: true,
+    });
+  }
+  return findings;
+}
