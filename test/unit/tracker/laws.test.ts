@@ -239,6 +239,75 @@ test('whatever is called, and whatever the store does, records and claims agree 
   await fc.assert(fc.asyncProperty(story, run), { numRuns: long ? 5000 : 300 });
 });
 
+/** Tries every device for every unit of every request, by rules written anew. */
+function exhaustive(
+  host: readonly ReportedDevice[],
+  requests: readonly DeviceRequest[],
+  guest: readonly number[] | null,
+): boolean {
+  const fits = (device: ReportedDevice, { spec, numaPolicy }: DeviceRequest): boolean => {
+    const types = spec.map((one) => one['dev_type']);
+    if (['type-PF', 'vdpa'].includes(device.type) && !types.includes(device.type)) return false;
+    const alike = spec.some(
+      (one) =>
+        one['dev_type'] === device.type &&
+        (!('physical_network' in one) ||
+          (one['physical_network']?.toLowerCase() ?? null) === (device.extra['physnet'] ?? null)),
+    );
+    if (!alike || guest === null) return alike;
+    const node = device.numaNode;
+    if (node !== null && guest.includes(node)) return true;
+    if (numaPolicy === 'preferred') return true;
+    if (numaPolicy === 'required') return false;
+    const socket = (id: number | null) => cells.find((cell) => cell.id === id)?.socket;
+    if (numaPolicy === 'socket')
+      return node !== null && guest.some((id) => socket(id) === socket(node));
+    return node === null;
+  };
+  const units = requests.flatMap((one) => Array<DeviceRequest>(one.count).fill(one));
+  const taken: ReportedDevice[] = [];
+  const excludes = (a: ReportedDevice, b: ReportedDevice): boolean =>
+    a.id === b.id ||
+    (a.type === 'type-PF' && b.parentAddress === a.address) ||
+    (b.type === 'type-PF' && a.parentAddress === b.address);
+  const place = (unit: number): boolean => {
+    const wanted = units[unit];
+    if (wanted === undefined) return true;
+    return host.some((device) => {
+      if (!fits(device, wanted) || taken.some((other) => excludes(device, other))) return false;
+      taken.push(device);
+      if (place(unit + 1)) return true;
+      taken.pop();
+      return false;
+    });
+  };
+  return place(0);
+}
+
+test('a claim fails exactly when trying everything finds no devices for it', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(part, { minLength: 1, maxLength: 3 }),
+      fc.array(request, { minLength: 1, maxLength: 3 }),
+      fc.constantFrom(null, [0], [1], [1, 2]),
+      async (parts, requests, numaCells) => {
+        const host = hostOf(parts, new Set());
+        const tracker = await Tracker.open(new MemoryStore(), everything);
+        await tracker.sync({ devices: host, cells });
+        const wish = { requests, numaCells };
+        expect(tracker.supports(wish)).toBe(exhaustive(host, requests, numaCells));
+        const claimed = await tracker.claim({ ...wish, instance: instance('vm') }).then(
+          ({ devices }) => devices.length === requests.reduce((sum, { count }) => sum + count, 0),
+          () => false,
+        );
+        expect(claimed).toBe(tracker.claims().length === 1);
+        expect(claimed).toBe(exhaustive(host, requests, numaCells));
+      },
+    ),
+    { numRuns: long ? 20_000 : 1000 },
+  );
+});
+
 test('claiming and giving back restores what was to be had, and every status', async () => {
   await fc.assert(
     fc.asyncProperty(

@@ -135,3 +135,21 @@ test('h: a PF that was left unavailable without a VF in use is to be had after t
   await again.sync({ devices: card('06', 1), cells: null });
   expect(free(again)).toEqual(['pci/0000:06:00.0', 'pci/0000:06:00.1']);
 });
+
+test('h: a PF that is called available while a VF of it is in use is not to be had', async () => {
+  const store = new MemoryStore();
+  const tracker = await trackerOf(card('06', 1), { store });
+  await tracker.claim({ instance: vm1, requests: [vdpaRequest()] });
+  await tracker.close();
+  const { state } = await store.open();
+  const pf = state.devices.find(({ value }) => value.device.type === 'type-PF');
+  const to = { ...pf?.value, status: 'available' } as never;
+  const id = 'pci/0000:06:00.0' as DeviceId;
+  await store.commit([{ devices: [{ id, from: pf?.version ?? 0, to }], claims: [] }]);
+  await store.close();
+  const again = await Tracker.open(store, everything);
+  expect(free(again)).toEqual([]);
+  expect(again.audit().map(({ code }) => code)).toEqual(['family-contradiction']);
+  await again.heal();
+  expect(statuses(again)['pci/0000:06:00.0']).toBe('unclaimable');
+});
