@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/mount.h>
 #include <linux/openat2.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -23,6 +24,7 @@ constexpr std::size_t kPage = 4096;
 constexpr std::size_t kDirectoryBuffer = std::size_t{32} * 1024;
 // openat2 answers EAGAIN when something was renamed or mounted while it resolved a "..".
 constexpr int kResolveAttempts = 64;
+constexpr int kDeviceFlags = O_RDWR | O_NOCTTY | O_NONBLOCK;
 
 bool IsAbsence(int errno_value) {
   return errno_value == ENOENT || errno_value == ENODEV || errno_value == ENXIO;
@@ -51,6 +53,17 @@ UniqueFd OpenInside(const UniqueFd& root, const char* path, int flags) {
     if (fd >= 0 || errno != EAGAIN) break;
   }
   return UniqueFd(static_cast<int>(fd));
+}
+
+/// A file system of our own that is mounted nowhere: nobody else sees what lies in it, and it ends
+/// with its descriptor, however this process ends. None, with errno, without CAP_SYS_ADMIN.
+UniqueFd PrivateFolder() {
+  const UniqueFd context(static_cast<int>(syscall(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC)));
+  if (!context) return {};
+  if (syscall(SYS_fsconfig, context.Get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) {
+    return {};
+  }
+  return UniqueFd(static_cast<int>(syscall(SYS_fsmount, context.Get(), FSMOUNT_CLOEXEC, 0)));
 }
 
 void AppendEntries(std::string_view bytes, std::vector<DirectoryEntry>& entries) {
@@ -294,7 +307,7 @@ Result<UniqueFd> HostRoot::OpenCharDevice(const std::string& path,
   const auto there = NodeNumber(path);
   if (!there) return std::unexpected(there.error());
   if (*there != number) return SystemError("open " + path, EBADFD);
-  UniqueFd fd = OpenAt(path, O_RDWR | O_NOCTTY | O_NONBLOCK);
+  UniqueFd fd = OpenAt(path, kDeviceFlags);
   if (!fd) return Failed("open", path, errno);
   struct stat status{};
   if (fstat(fd.Get(), &status) != 0) return Failed("stat", path, errno);
@@ -304,14 +317,17 @@ Result<UniqueFd> HostRoot::OpenCharDevice(const std::string& path,
 }
 
 Result<UniqueFd> HostRoot::OpenByNumber(const DeviceNumber& number) const {
-  const std::string path = "dev/.vdpa-host-" + std::to_string(getpid());
-  if (!live_) return SystemError("mknod " + path, EROFS);
+  const std::string what = "device " + std::to_string(number.major) + ":" +
+                           std::to_string(number.minor);
+  if (!live_) return SystemError("open " + what, EROFS);
+  const UniqueFd folder = PrivateFolder();
+  if (!folder) return SystemError("mount for " + what, errno);
   constexpr mode_t kMode = S_IFCHR | 0600;
-  if (mknodat(fd_.Get(), path.c_str(), kMode, makedev(number.major, number.minor)) != 0) {
-    return Failed("mknod", path, errno);
+  if (mknodat(folder.Get(), "node", kMode, makedev(number.major, number.minor)) != 0) {
+    return SystemError("mknod for " + what, errno);
   }
-  Result<UniqueFd> fd = OpenCharDevice(path, number);
-  unlinkat(fd_.Get(), path.c_str(), 0);
+  UniqueFd fd(openat(folder.Get(), "node", kDeviceFlags | O_CLOEXEC));
+  if (!fd) return Failed("open", what, errno);
   return fd;
 }
 

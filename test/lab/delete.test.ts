@@ -1,4 +1,5 @@
-import { closeSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, rmSync, statSync, watch, writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { VdpaHost } from '../../src/index.js';
 import * as lab from '../support/lab-host.js';
@@ -72,10 +73,16 @@ describe('deleting a device', () => {
     const other = boundSim('sim1');
     rmSync(other);
     writeFileSync(other, 'stale');
+    // Nothing of ours comes into /dev meanwhile: a helper that is killed could not take it away.
+    const seen = new Set<string | null>();
+    const watcher = watch('/dev', (_, name) => seen.add(name));
     await host.deleteDevice('sim0');
     await host.deleteDevice('sim1');
     expect(lab.deviceNames()).toEqual([]);
     rmSync(other);
+    await lab.until(() => seen.has(basename(other)));
+    watcher.close();
+    expect([...seen]).toEqual([basename(other)]);
   });
 
   test('twice at once deletes it once, and neither waits for the other', async () => {
