@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <expected>
 #include <optional>
 #include <string>
@@ -39,8 +40,8 @@ struct Held {
   UniqueFd fd;
 };
 
-/// The devices that the task is about; nothing when it was refused.
-std::optional<std::vector<BusDevice>> Inspect(const HostRoot& root, const ChangeTask& task,
+/// The devices that the task is about, as they stand; nothing when it was refused.
+std::optional<std::vector<BusDevice>> ReadDevices(const HostRoot& root, const ChangeTask& task,
                                               const Report& report) {
   if (task.kind == ChangeTask::Kind::kSetVfs) {
     auto found = ReadVfDevices(root, task.target);
@@ -65,6 +66,28 @@ std::optional<std::vector<BusDevice>> Inspect(const HostRoot& root, const Change
     return std::nullopt;
   }
   return std::vector{*std::move(*device)};
+}
+
+/// The devices that the task is about; nothing when it was refused.
+std::optional<std::vector<Target>> Inspect(const HostRoot& root, const ChangeTask& task,
+                                           const Report& report) {
+  auto devices = ReadDevices(root, task, report);
+  if (!devices) return std::nullopt;
+  std::vector<Target> targets;
+  targets.reserve(devices->size());
+  for (BusDevice& device : *devices) {
+    const Result<std::uint64_t> identity = root.Identity(DeviceFolder(device.name));
+    if (!identity && !IsGone(identity.error())) {
+      report.Failed(identity.error());
+      return std::nullopt;
+    }
+    if (!identity || (task.identity && *task.identity != *identity)) {
+      report.Refused("gone", device.name);
+      return std::nullopt;
+    }
+    targets.push_back({std::move(device), *identity});
+  }
+  return targets;
 }
 
 std::string HolderText(const HostRoot& root, const CharDevice& node) {
@@ -128,16 +151,16 @@ bool IsTaken(const BusDevice& device, const ChangeTask& task) {
 /// Everything that stands against it, before anything is touched: first what can be read, then the
 /// opening of each char device. Nothing when it was refused.
 std::optional<std::vector<Held>> HoldAll(const HostRoot& root, const ChangeTask& task,
-                                         const std::vector<BusDevice>& devices,
+                                         const std::vector<Target>& targets,
                                          const Report& report) {
-  for (const BusDevice& device : devices) {
+  for (const auto& [device, identity] : targets) {
     if (IsTaken(device, task) && device.driver != kVhostDriver && !task.force) {
       report.Refused("host-use", device.name, device.driver);
       return std::nullopt;
     }
   }
   std::vector<Held> held;
-  for (const BusDevice& device : devices) {
+  for (const auto& [device, identity] : targets) {
     if (!IsTaken(device, task) || device.driver != kVhostDriver) continue;
     auto one = Hold(root, device, report);
     if (!one) {
@@ -220,9 +243,9 @@ class Watch {
 void Keep(const std::shared_ptr<const HostRoot>& root, const ChangeTask& task,
           const Report& report) {
   const Deadline deadline = steady_clock::now() + task.timeout;
-  const auto devices = Inspect(*root, task, report);
-  if (!devices) return;
-  auto held = HoldAll(*root, task, *devices, report);
+  const auto targets = Inspect(*root, task, report);
+  if (!targets) return;
+  auto held = HoldAll(*root, task, *targets, report);
   if (!held) return;
   // Opening resets each device, and has taken too long: the caller has been told by now.
   if (steady_clock::now() >= deadline) return report.Line({"stuck"});
@@ -243,7 +266,7 @@ void Keep(const std::shared_ptr<const HostRoot>& root, const ChangeTask& task,
     // No step is begun that nobody watches.
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != keeper) _exit(1);
-    Worker(root, task, Report(to_keeper.Get()), deadline).Run(*devices);
+    Worker(root, task, Report(to_keeper.Get()), deadline).Run(*targets);
     _exit(0);
   }
   to_keeper = UniqueFd();

@@ -295,6 +295,43 @@ describe('a helper that is killed', () => {
   });
 });
 
+describe('somebody else at the same time', () => {
+  test('who binds a device that a live helper is deleting is refused, and it goes', async () => {
+    lab.enableVfs(lab.pfA, 1);
+    lab.addDevice('vdpa0', `pci/${lab.vfOf(lab.pfA, 0)}`);
+    lab.bind('vdpa0', 'vhost_vdpa');
+    lab.nicParameter('del_delay_ms', 2000);
+    try {
+      const deleting = lab.failed(host.deleteDevice('vdpa0'));
+      await lab.until(() => lab.helpers().some(isDeleting));
+      expect(await lab.failed(host.bindDriver('vdpa0', 'vhost_vdpa'))).toMatchObject({
+        code: 'DEVICE_CHANGED',
+        outcome: 'unchanged',
+        retry: 'later',
+      });
+      expect(lab.reservationOf('vdpa0')).toBe('vdpa-host');
+      expect(await deleting).toBe('done');
+    } finally {
+      lab.nicParameter('del_delay_ms', 0);
+    }
+    expect(lab.deviceNames()).toEqual([]);
+  });
+
+  test('who puts another device in its place keeps that', async () => {
+    boundSim();
+    await lab.withHeldFile('/sys/bus/vdpa/drivers/vhost_vdpa/unbind', async (letThrough) => {
+      const deleting = lab.failed(host.deleteDevice('sim0'));
+      await lab.until(() => lab.reservationOf('sim0') === 'vdpa-host');
+      lab.deleteDevice('sim0');
+      lab.addDevice('sim0', 'vdpasim_net');
+      letThrough();
+      expect(await deleting).toMatchObject({ code: 'DEVICE_CHANGED' });
+    });
+    expect(lab.deviceNames()).toEqual(['sim0']);
+    expect([lab.driverOf('sim0'), lab.reservationOf('sim0')]).toEqual([null, '(null)']);
+  });
+});
+
 function sleeps(pid: number): boolean {
   try {
     return lab.sleepsInKernel(pid);
