@@ -51,6 +51,8 @@ std::optional<std::vector<BusDevice>> ReadDevices(const HostRoot& root, const Ch
       report.Failed(found.error());
     } else if (found->num_vfs != task.vfs_now) {
       report.Refused("changed", task.target);
+    } else if (!task.force && !found->passed_vf.empty()) {
+      report.Refused("passed", found->passed_vf);
     } else {
       return std::move(found->devices);
     }

@@ -111,6 +111,10 @@ void Worker::SetVfs(const std::vector<Target>& targets) {
       Refuse("changed", task_.target);
       return;
     }
+    if (!task_.force && !there->passed_vf.empty()) {
+      Refuse("passed", there->passed_vf);
+      return;
+    }
     for (const BusDevice& device : there->devices) {
       const bool ours = std::ranges::any_of(
           taken_, [&](const Taken& taken) { return taken.name == device.name; });

@@ -50,13 +50,6 @@ export async function enableVfs(
       `${what}: it has ${before.length}, and the kernel takes all away before it makes another number: ask for 0 first, or to replace them`,
     );
   }
-  const passed = force ? undefined : before.find(({ driver }) => driver === 'vfio-pci');
-  if (passed !== undefined) {
-    throw new VdpaError(
-      'DEVICE_BUSY',
-      `${what}: ${passed.address} is bound to vfio-pci, for a guest as a rule: unbind it there`,
-    );
-  }
   const words = [pf, `${before.length}`, `${count}`];
   await unlessAborted(
     () => runHelper({ what, verb: 'vfs', force, words, timeoutMs: change.left }),
