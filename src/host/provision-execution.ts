@@ -89,7 +89,7 @@ export class Execution {
     switch (step.action) {
       case 'set-vfs': {
         const { pf, from, to } = step;
-        await host.enableVfs(pf, to, { ...this.#options, replace: from > 0 });
+        await host.enableVfs(pf, to, { ...this.#options, from, replace: from > 0 });
         this.#changed = true;
         return await this.#waitForParents(pf);
       }

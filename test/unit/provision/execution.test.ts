@@ -127,6 +127,24 @@ test('new VFs whose driver is late are waited for, and each gets its device', as
   ]);
 });
 
+test('VFs are taken away only while there are as many as the plan was made for', async () => {
+  const { host } = hostOf({ vfs: 2, names: [] });
+  const enableVfs = vi
+    .fn()
+    .mockRejectedValue(new VdpaError('DEVICE_CHANGED', 'it has 3 by now', { retry: 'later' }));
+  host.enableVfs = enableVfs;
+  expect(await run(host, { vfs: 4, shrink: true, devices: [] })).toMatchObject({
+    code: 'PROVISION_INCOMPLETE',
+    outcome: 'unchanged',
+    retry: 'later',
+  });
+  expect(enableVfs).toHaveBeenCalledWith(
+    address,
+    4,
+    expect.objectContaining({ from: 2, replace: true }),
+  );
+});
+
 test('after the signal nothing more is begun, and the reason is what is thrown', async () => {
   const { host, calls } = hostOf({ vfs: 3, names: [] });
   const controller = new AbortController();
