@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -30,7 +31,8 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-/// How long after the deadline the worker may take to put back what it took.
+/// How long after the deadline the worker may take to put back what it took, one thing at a time:
+/// however many there are, the caller is told of the last, as long as it goes on.
 constexpr milliseconds kGrace{500};
 constexpr milliseconds kNodePoll{2};
 constexpr std::size_t kReportBuffer = 4096;
@@ -186,15 +188,19 @@ class Watch {
   Watch(const HostRoot& root, const Report& report, std::vector<Held> held, UniqueFd lines)
       : root_(root), report_(report), held_(std::move(held)), lines_(std::move(lines)) {}
 
-  /// False when the time was up first.
+  /// False when the time was up first, and its worker had said nothing for the grace.
   bool UntilEnd(Deadline deadline) {
+    Deadline until = deadline + kGrace;
     for (;;) {
-      const auto left = std::chrono::ceil<milliseconds>(deadline - steady_clock::now());
+      const auto left = std::chrono::ceil<milliseconds>(until - steady_clock::now());
       if (left <= milliseconds::zero()) return false;
       const bool polls = next_ < held_.size();
       pollfd ready{.fd = lines_.Get(), .events = POLLIN, .revents = 0};
       const int count = poll(&ready, 1, static_cast<int>((polls ? kNodePoll : left).count()));
-      if (count > 0 && !PassOn()) return true;
+      if (count > 0) {
+        if (!PassOn()) return true;
+        until = std::max<Deadline>(until, steady_clock::now() + kGrace);
+      }
       if (polls) CloseIfGone();
     }
   }
@@ -265,7 +271,7 @@ void Keep(const std::shared_ptr<const HostRoot>& root, const ChangeTask& task,
     held->clear();
     from_worker = UniqueFd();
     close(STDOUT_FILENO);  // its end tells the caller that the keeper has ended
-    // No step is begun that nobody watches.
+    // No step is begun that nobody watches, but for those that put things back (Worker::Undo).
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != keeper) _exit(1);
     Worker(root, task, Report(to_keeper.Get()), deadline).Run(*targets);
@@ -273,7 +279,7 @@ void Keep(const std::shared_ptr<const HostRoot>& root, const ChangeTask& task,
   }
   to_keeper = UniqueFd();
   Watch watch(*root, report, *std::move(held), std::move(from_worker));
-  if (!watch.UntilEnd(deadline + kGrace)) {
+  if (!watch.UntilEnd(deadline)) {
     report.Line({"stuck"});
   } else if (!watch.SawEnd()) {
     report.Line({"died"});

@@ -1,5 +1,7 @@
 #include "helper/worker.h"
 
+#include <sys/prctl.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
@@ -299,6 +301,8 @@ bool Worker::Refuse(std::string_view why, const std::string& name, std::string_v
 }
 
 void Worker::Undo() {
+  // To its end, also when the keeper has told the caller by then that it is not done, or is killed.
+  prctl(PR_SET_PDEATHSIG, 0);
   for (const Taken& taken : taken_ | std::views::reverse) {
     // What cannot be put back stays reported as changed; the first error is the one that counts.
     const Result<std::uint64_t> now = root_->Identity(DeviceFolder(taken.name));

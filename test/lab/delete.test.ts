@@ -120,14 +120,24 @@ describe('deleting a device', () => {
   });
 });
 
-test('a helper that comes to life after its time changes nothing', async () => {
-  boundSim();
+/** Meanwhile changes are made by a shell script, which finds the program itself at /tmp/helper. */
+async function withHelperScript(lines: readonly string[], work: () => Promise<void>) {
   const program = 'build/Release/vdpa_host_helper';
   lab.run('cp', program, '/tmp/helper');
-  const script = '#!/bin/sh\necho $$ >/tmp/pid\n/bin/sleep 4\nexec /tmp/helper "$@"\n';
-  writeFileSync('/tmp/late', script, { mode: 0o755 });
+  writeFileSync('/tmp/late', ['#!/bin/sh', ...lines, ''].join('\n'), { mode: 0o755 });
   lab.run('mount', '--bind', '/tmp/late', program);
   try {
+    await work();
+  } finally {
+    lab.run('umount', program);
+    rmSync('/tmp/late');
+  }
+}
+
+test('a helper that comes to life after its time changes nothing', async () => {
+  boundSim();
+  const script = ['echo $$ >/tmp/pid', '/bin/sleep 4', 'exec /tmp/helper "$@"'];
+  await withHelperScript(script, async () => {
     expect(await lab.failed(host.deleteDevice('sim0', { timeoutMs: 1000 }))).toMatchObject({
       code: 'KERNEL_TIMEOUT',
       outcome: 'unchanged',
@@ -135,9 +145,23 @@ test('a helper that comes to life after its time changes nothing', async () => {
     const pid = readFileSync('/tmp/pid', 'utf8').trim();
     await lab.until(() => !lab.exists(`/proc/${pid}`));
     expect(lab.deviceNames()).toEqual(['sim0']);
-  } finally {
-    lab.run('umount', program);
-  }
+  });
+});
+
+test('a helper that is still putting one thing after another back is listened to', async () => {
+  const things = ['1', '2', '3', '4', '5'];
+  const script = [
+    ...things.map((thing) => `printf 'changed\\t${thing}\\n'`),
+    ...things.map((thing) => `/bin/sleep 0.5; printf 'undone\\t${thing}\\n'`),
+    "printf 'failed\\t0\\t28\\twrite\\t\\n'",
+  ];
+  await withHelperScript(script, async () => {
+    expect(await lab.failed(host.deleteDevice('sim0', { timeoutMs: 100 }))).toMatchObject({
+      errno: 'ENOSPC',
+      outcome: 'undone',
+      leftovers: [],
+    });
+  });
 });
 
 describe('a device that somebody holds open', () => {

@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, rmSync, symlinkSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readSync, rmSync, symlinkSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { VdpaHost } from '../../src/index.js';
 import * as lab from '../support/lab-host.js';
@@ -127,5 +127,34 @@ describe('the number of a PF’s VFs', () => {
     });
     expect(changed).toMatchObject({ code: 'DEVICE_CHANGED' });
     expect((await host.inventory()).vfs).toHaveLength(3);
+  });
+
+  test('that cannot be changed in time has its devices put back to the last one', async () => {
+    const vfs = await host.enableVfs(lab.pfA, 3);
+    const names = vfs.map(({ address }) => address as string);
+    for (const name of names) {
+      lab.addDevice(name, `pci/${name}`);
+      lab.bind(name, 'vhost_vdpa');
+    }
+    const numvfs = `/sys/bus/pci/devices/${lab.pfA}/sriov_numvfs`;
+    await lab.withFullFile(numvfs, () =>
+      lab.withHeldFile('/sys/bus/vdpa/drivers/vhost_vdpa/bind', async (letThrough) => {
+        const call = lab.failed(host.enableVfs(lab.pfA, 0, { timeoutMs: 1500 }));
+        // The first that is put back waits for longer than the caller does.
+        expect(await call).toMatchObject({
+          code: 'KERNEL_TIMEOUT',
+          outcome: 'unknown',
+          step: `bind ${names[2]} to vhost_vdpa`,
+          leftovers: names.map((name) => `${name} is bound to no driver`),
+        });
+        expect(names.map(lab.reservationOf)).toEqual(['vdpa-host', 'vdpa-host', '(null)']);
+        letThrough();
+        await lab.until(() => lab.helpers().length === 0);
+        const asked = Buffer.alloc(4096);
+        const length = readSync(letThrough(), asked);
+        expect(asked.toString('latin1', 0, length)).toBe([...names].reverse().join(''));
+      }),
+    );
+    expect(names.map(lab.reservationOf)).toEqual(['(null)', '(null)', '(null)']);
   });
 });
