@@ -12,7 +12,7 @@ import {
 } from './device-id.js';
 import { deviceClasses } from './features.js';
 import { runHelper } from './helper.js';
-import { managementHandle } from './management-device.js';
+import { isScalableFunction, managementHandle } from './management-device.js';
 import type { CreateRequest } from './parse-create-request.js';
 import { isPciAddress } from './pci-address.js';
 import type { ResolvedCharDevice, Resolver } from './resolver.js';
@@ -254,5 +254,5 @@ async function idOf(
   const { pciAddress = null, sfNumber = null } = parent ?? {};
   if (pciAddress === null) return softwareDeviceId(name);
   if (sfNumber !== null) return scalableFunctionDeviceId(pciAddress, sfNumber);
-  return /\.sf\.\d+$/.test(parentName) ? softwareDeviceId(name) : pciDeviceId(pciAddress);
+  return isScalableFunction(parentName) ? softwareDeviceId(name) : pciDeviceId(pciAddress);
 }
