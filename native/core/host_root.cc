@@ -330,8 +330,8 @@ Result<UniqueFd> HostRoot::OpenCharDevice(const std::string& path,
 }
 
 Result<UniqueFd> HostRoot::OpenByNumber(const DeviceNumber& number) const {
-  const std::string what = "device " + std::to_string(number.major) + ":" +
-                           std::to_string(number.minor);
+  const std::string what =
+      "device " + std::to_string(number.major) + ":" + std::to_string(number.minor);
   if (!live_) return SystemError("open " + what, EROFS);
   const UniqueFd folder = PrivateFolder();
   if (!folder) return SystemError("mount for " + what, errno);

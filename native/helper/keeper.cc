@@ -44,7 +44,7 @@ struct Held {
 
 /// The devices that the task is about, as they stand; nothing when it was refused.
 std::optional<std::vector<BusDevice>> ReadDevices(const HostRoot& root, const ChangeTask& task,
-                                              const Report& report) {
+                                                  const Report& report) {
   if (task.kind == ChangeTask::Kind::kSetVfs) {
     auto found = ReadVfDevices(root, task.target);
     if (!found && IsGone(found.error())) {
@@ -155,8 +155,7 @@ bool IsTaken(const BusDevice& device, const ChangeTask& task) {
 /// Everything that stands against it, before anything is touched: first what can be read, then the
 /// opening of each char device. Nothing when it was refused.
 std::optional<std::vector<Held>> HoldAll(const HostRoot& root, const ChangeTask& task,
-                                         const std::vector<Target>& targets,
-                                         const Report& report) {
+                                         const std::vector<Target>& targets, const Report& report) {
   for (const auto& [device, identity] : targets) {
     if (IsTaken(device, task) && device.driver != kVhostDriver && !task.force) {
       report.Refused("host-use", device.name, device.driver);
