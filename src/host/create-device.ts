@@ -1,4 +1,3 @@
-import { statSync } from 'node:fs';
 import { VdpaError } from '../errors.js';
 import type { FamilyListsRow, ManagementDeviceRow } from '../rows.js';
 import { Change } from './change.js';
@@ -10,6 +9,7 @@ import {
   scalableFunctionDeviceId,
   softwareDeviceId,
 } from './device-id.js';
+import { deviceIdentity } from './device-identity.js';
 import { deviceClasses } from './features.js';
 import { runHelper } from './helper.js';
 import { isScalableFunction, managementHandle } from './management-device.js';
@@ -59,7 +59,7 @@ export async function createDevice(
     // Without the signal: what the kernel is making can be undone only once it has answered.
     { timeoutMs: change.left, changes: true },
   );
-  const made = { name, identity: identityOf(name) };
+  const made = { name, identity: deviceIdentity(name) };
   try {
     signal?.throwIfAborted();
     const usable = await makeUsable(resolver, id, made, change);
@@ -74,14 +74,8 @@ export async function createDevice(
 /** A device as the kernel has just made it, which is not any other of that name. */
 interface Made {
   readonly name: string;
-  /** Of its folder in sysfs (HostRoot::Identity); null when somebody has deleted it already. */
+  /** Null when somebody has deleted it already. */
   readonly identity: bigint | null;
-}
-
-/** Sysfs gives no inode number twice. */
-function identityOf(name: string): bigint | null {
-  const options = { bigint: true, throwIfNoEntry: false } as const;
-  return statSync(`/sys/bus/vdpa/devices/${name}`, options)?.ino ?? null;
 }
 
 async function makeUsable(
@@ -110,7 +104,7 @@ async function makeUsable(
 
 /** Id and name may lead to another device by now: somebody deleted ours and made one. */
 function mine(resolved: ResolvedCharDevice, { name, identity }: Made): ResolvedCharDevice {
-  if (resolved.name === name && identityOf(name) === identity) return resolved;
+  if (resolved.name === name && deviceIdentity(name) === identity) return resolved;
   throw new VdpaError('DEVICE_CHANGED', `create ${name}: another device stands there now`, {
     retry: 'later',
   });
