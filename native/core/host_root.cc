@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/mount.h>
 #include <linux/openat2.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -24,7 +23,6 @@ constexpr std::size_t kPage = 4096;
 constexpr std::size_t kDirectoryBuffer = std::size_t{32} * 1024;
 // openat2 answers EAGAIN when something was renamed or mounted while it resolved a "..".
 constexpr int kResolveAttempts = 64;
-constexpr int kDeviceFlags = O_RDWR | O_NOCTTY | O_NONBLOCK;
 
 bool IsAbsence(int errno_value) {
   return errno_value == ENOENT || errno_value == ENODEV || errno_value == ENXIO;
@@ -53,17 +51,6 @@ UniqueFd OpenInside(const UniqueFd& root, const char* path, int flags) {
     if (fd >= 0 || errno != EAGAIN) break;
   }
   return UniqueFd(static_cast<int>(fd));
-}
-
-/// A file system of our own that is mounted nowhere: nobody else sees what lies in it, and it ends
-/// with its descriptor, however this process ends. None, with errno, without CAP_SYS_ADMIN.
-UniqueFd PrivateFolder() {
-  const UniqueFd context(static_cast<int>(syscall(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC)));
-  if (!context) return {};
-  if (syscall(SYS_fsconfig, context.Get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) {
-    return {};
-  }
-  return UniqueFd(static_cast<int>(syscall(SYS_fsmount, context.Get(), FSMOUNT_CLOEXEC, 0)));
 }
 
 void AppendEntries(std::string_view bytes, std::vector<DirectoryEntry>& entries) {
@@ -320,27 +307,12 @@ Result<UniqueFd> HostRoot::OpenCharDevice(const std::string& path,
   const auto there = NodeNumber(path);
   if (!there) return std::unexpected(there.error());
   if (*there != number) return SystemError("open " + path, EBADFD);
-  UniqueFd fd = OpenAt(path, kDeviceFlags);
+  UniqueFd fd = OpenAt(path, O_RDWR | O_NOCTTY | O_NONBLOCK);
   if (!fd) return Failed("open", path, errno);
   struct stat status{};
   if (fstat(fd.Get(), &status) != 0) return Failed("stat", path, errno);
   const DeviceNumber opened{major(status.st_rdev), minor(status.st_rdev)};
   if (!S_ISCHR(status.st_mode) || opened != number) return SystemError("open " + path, EBADFD);
-  return fd;
-}
-
-Result<UniqueFd> HostRoot::OpenByNumber(const DeviceNumber& number) const {
-  const std::string what =
-      "device " + std::to_string(number.major) + ":" + std::to_string(number.minor);
-  if (!live_) return SystemError("open " + what, EROFS);
-  const UniqueFd folder = PrivateFolder();
-  if (!folder) return SystemError("mount for " + what, errno);
-  constexpr mode_t kMode = S_IFCHR | 0600;
-  if (mknodat(folder.Get(), "node", kMode, makedev(number.major, number.minor)) != 0) {
-    return SystemError("mknod for " + what, errno);
-  }
-  UniqueFd fd(openat(folder.Get(), "node", kDeviceFlags | O_CLOEXEC));
-  if (!fd) return Failed("open", what, errno);
   return fd;
 }
 

@@ -98,10 +98,6 @@ class HostRoot {
   /// Opening is an act: vhost_vdpa resets the device, or answers EBUSY. EROFS in a captured tree.
   Result<UniqueFd> OpenCharDevice(const std::string& path, const DeviceNumber& number) const;
 
-  /// The same by a node of our own that nobody sees, for devices whose node is missing or stale.
-  /// Needs CAP_MKNOD and CAP_SYS_ADMIN, and Linux 5.2.
-  Result<UniqueFd> OpenByNumber(const DeviceNumber& number) const;
-
  private:
   HostRoot(std::string path, UniqueFd fd) : path_(std::move(path)), fd_(std::move(fd)) {}
 

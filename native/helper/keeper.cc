@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "core/device_holders.h"
+#include "core/private_node.h"
 #include "core/unique_fd.h"
 #include "core/vdpa_bus.h"
 #include "core/vf_devices.h"
@@ -120,7 +121,7 @@ std::expected<Held, std::string> Hold(const HostRoot& root, const BusDevice& dev
   // A missing or stale node says nothing about the device, which may be open by another.
   const int first = fd ? 0 : fd.error().errno_value;
   if (first == ENOENT || first == EBADFD) {
-    Result<UniqueFd> by_number = root.OpenByNumber({node.major, node.minor});
+    Result<UniqueFd> by_number = OpenByNumber(root, {node.major, node.minor});
     const bool possible = by_number || by_number.error().errno_value == EBUSY;
     if (possible) fd = std::move(by_number);
   }
