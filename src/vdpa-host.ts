@@ -354,8 +354,9 @@ export class VdpaHost implements AsyncDisposable {
    * at once, before anything is touched, while the vDPA device of any of them is in use.
    *
    * @throws {TypeError} when it is no PCI address, or no number from 0 to 65535
-   * @throws {VdpaError} `VFS_EXIST` (another number than 0, and not to be replaced), `NOT_SUPPORTED`
-   *   (no SR-IOV, or too many), `DEVICE_NOT_FOUND`, and those of `deleteDevice`
+   * @throws {VdpaError} `VFS_EXIST` (another number than 0, and not to be replaced), `DEVICE_CHANGED`
+   *   (also: not the number it was to be changed `from`), `NOT_SUPPORTED` (no SR-IOV, or too many),
+   *   `DEVICE_NOT_FOUND`, and those of `deleteDevice`
    */
   async enableVfs(
     pf: string,

@@ -6,7 +6,7 @@
 
 namespace vdpa::addon {
 
-/// Appends `text`; each byte that is no part of well-formed UTF-8 becomes U+FFFD.
+/// Appends `text`, which is well-formed: what TextOfName makes of a name is, whatever its bytes.
 void AppendUtf16(std::string_view text, std::u16string& out);
 
 }  // namespace vdpa::addon

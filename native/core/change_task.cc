@@ -20,18 +20,24 @@ bool IsPlainName(std::string_view name) {
          !name.contains('/');
 }
 
+Result<void> ParseIdentity(std::span<const std::string_view> rest, ChangeTask& task) {
+  if (rest.empty()) return {};
+  task.identity = ParseNumber<std::uint64_t>(rest[0]);
+  if (rest.size() > 1 || !task.identity) return Wrong("not an identity");
+  return {};
+}
+
 /// What follows the target.
 Result<void> ParseRest(std::span<const std::string_view> rest, ChangeTask& task) {
   switch (task.kind) {
     case ChangeTask::Kind::kDelete:
-      if (!rest.empty()) return Wrong("delete takes one name");
-      break;
+      return ParseIdentity(rest, task);
     case ChangeTask::Kind::kBind:
-      if (rest.size() != 1 || (!rest[0].empty() && !IsPlainName(rest[0]))) {
+      if (rest.empty() || (!rest[0].empty() && !IsPlainName(rest[0]))) {
         return Wrong("bind takes a driver");
       }
       task.driver = rest[0];
-      break;
+      return ParseIdentity(rest.subspan(1), task);
     case ChangeTask::Kind::kSetVfs: {
       if (rest.size() != 2) return Wrong("vfs takes two numbers");
       const auto now = ParseNumber<std::uint16_t>(rest[0]);

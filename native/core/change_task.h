@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,14 +25,16 @@ struct ChangeTask {
   bool force = false;
   std::string target;
   std::string driver = {};
+  /// HostRoot::Identity of the one that is meant, of a delete or bind; unset: any of that name.
+  std::optional<std::uint64_t> identity = {};
   std::uint32_t vfs_now = 0;  ///< refused when it is another number by then
   std::uint32_t vfs_wanted = 0;
 
   bool operator==(const ChangeTask&) const = default;
 };
 
-/// Reads "delete MS gentle|force NAME", "bind MS gentle|force NAME DRIVER" and
-/// "vfs MS gentle|force PF NOW WANTED". Names that would climb out of their folder are refused.
+/// Reads "delete MS gentle|force NAME [IDENTITY]", "bind MS gentle|force NAME DRIVER [IDENTITY]"
+/// and "vfs MS gentle|force PF NOW WANTED". Names that would climb out of their folder are refused.
 Result<ChangeTask> ParseChangeTask(std::span<const std::string_view> words);
 
 /// One line of the report: fields separated by tabs, bytes below 0x20, 0x7f and backslashes as

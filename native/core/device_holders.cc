@@ -20,9 +20,10 @@ bool Holds(const HostRoot& root, const std::string& descriptors, const std::stri
   return std::ranges::any_of(*entries, [&](const DirectoryEntry& entry) {
     const std::string path = descriptors + "/" + entry.name;
     // The link's text first: to stat what lies on a dead file server would never return. It says
-    // " (deleted)" once the node is gone.
+    // " (deleted)" once the node is gone, lacks "/dev" for a container's own /dev, and has another
+    // name where somebody made or renamed a node.
     const auto target = root.ReadLinkIfThere(path);
-    if (!target || !target->contains("/" + node)) return false;
+    if (!target || (!target->starts_with("/dev/") && !target->contains("/" + node))) return false;
     const auto opened = root.NodeNumber(path);
     return opened && *opened == number;
   });

@@ -276,12 +276,25 @@ Result<std::optional<DeviceNumber>> HostRoot::ReadNumber(const std::string& path
   return std::optional(DeviceNumber{major(status.st_rdev), minor(status.st_rdev)});
 }
 
-Result<void> HostRoot::WriteAttribute(const std::string& path, std::string_view text) const {
-  if (!live_) return SystemError("write " + path, EROFS);
-  const UniqueFd fd = OpenAt(path, O_WRONLY | O_NOCTTY);
+Result<std::uint64_t> HostRoot::Identity(const std::string& path) const {
+  if (!live_) return SystemError("stat " + path, EROFS);
+  struct stat status{};
+  if (fstatat(fd_.Get(), path.c_str(), &status, 0) != 0) return Failed("stat", path, errno);
+  return status.st_ino;
+}
+
+Result<UniqueFd> HostRoot::OpenToWrite(const std::string& path) const {
+  if (!live_) return SystemError("open " + path, EROFS);
+  UniqueFd fd = OpenAt(path, O_WRONLY | O_NOCTTY);
   if (!fd) return Failed("open", path, errno);
+  return fd;
+}
+
+Result<void> HostRoot::WriteAttribute(const std::string& path, std::string_view text) const {
+  const Result<UniqueFd> fd = OpenToWrite(path);
+  if (!fd) return std::unexpected(fd.error());
   // Not again after EINTR: the kernel may have begun.
-  const ssize_t put = write(fd.Get(), text.data(), text.size());
+  const ssize_t put = write(fd->Get(), text.data(), text.size());
   if (put < 0) return Failed("write", path, errno);
   if (static_cast<std::size_t>(put) != text.size()) return SystemError("write " + path, EIO);
   return {};
@@ -300,18 +313,6 @@ Result<UniqueFd> HostRoot::OpenCharDevice(const std::string& path,
   if (fstat(fd.Get(), &status) != 0) return Failed("stat", path, errno);
   const DeviceNumber opened{major(status.st_rdev), minor(status.st_rdev)};
   if (!S_ISCHR(status.st_mode) || opened != number) return SystemError("open " + path, EBADFD);
-  return fd;
-}
-
-Result<UniqueFd> HostRoot::OpenByNumber(const DeviceNumber& number) const {
-  const std::string path = "dev/.vdpa-host-" + std::to_string(getpid());
-  if (!live_) return SystemError("mknod " + path, EROFS);
-  constexpr mode_t kMode = S_IFCHR | 0600;
-  if (mknodat(fd_.Get(), path.c_str(), kMode, makedev(number.major, number.minor)) != 0) {
-    return Failed("mknod", path, errno);
-  }
-  Result<UniqueFd> fd = OpenCharDevice(path, number);
-  unlinkat(fd_.Get(), path.c_str(), 0);
   return fd;
 }
 

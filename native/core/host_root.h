@@ -82,6 +82,13 @@ class HostRoot {
   /// captured tree a plain file that says "MAJOR:MINOR" stands for one: only root makes nodes.
   Result<std::optional<DeviceNumber>> NodeNumber(const std::string& path) const;
 
+  /// Which object lies there, links followed: another one of the same name has another identity,
+  /// and sysfs gives none twice. EROFS in a captured tree.
+  Result<std::uint64_t> Identity(const std::string& path) const;
+
+  /// Opens a file that is there to write; nothing is written. EROFS in a captured tree.
+  Result<UniqueFd> OpenToWrite(const std::string& path) const;
+
   /// Writes an attribute in one call. The kernel carries the change out inside it: binding,
   /// unbinding and enabling VFs wait there for drivers, and no signal ends that. EROFS in a
   /// captured tree.
@@ -90,9 +97,6 @@ class HostRoot {
   /// Opens the char device of this number, and nothing else: EBADFD when what lies there is not it.
   /// Opening is an act: vhost_vdpa resets the device, or answers EBUSY. EROFS in a captured tree.
   Result<UniqueFd> OpenCharDevice(const std::string& path, const DeviceNumber& number) const;
-
-  /// The same by a node of our own, for devices whose node is missing or stale. Needs CAP_MKNOD.
-  Result<UniqueFd> OpenByNumber(const DeviceNumber& number) const;
 
  private:
   HostRoot(std::string path, UniqueFd fd) : path_(std::move(path)), fd_(std::move(fd)) {}

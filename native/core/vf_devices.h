@@ -12,6 +12,7 @@
 namespace vdpa {
 
 struct VfDevices {
+  std::string passed_vf;  ///< the first that vfio-pci has, for a guest as a rule; empty: none
   std::uint32_t num_vfs = 0;
   std::vector<BusDevice> devices;
 };

@@ -6,10 +6,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <expected>
 #include <optional>
 #include <string>
@@ -18,6 +20,7 @@
 #include <vector>
 
 #include "core/device_holders.h"
+#include "core/private_node.h"
 #include "core/unique_fd.h"
 #include "core/vdpa_bus.h"
 #include "core/vf_devices.h"
@@ -29,7 +32,8 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-/// How long after the deadline the worker may take to put back what it took.
+/// How long after the deadline the worker may take to put back what it took, one thing at a time:
+/// however many there are, the caller is told of the last, as long as it goes on.
 constexpr milliseconds kGrace{500};
 constexpr milliseconds kNodePoll{2};
 constexpr std::size_t kReportBuffer = 4096;
@@ -39,9 +43,9 @@ struct Held {
   UniqueFd fd;
 };
 
-/// The devices that the task is about; nothing when it was refused.
-std::optional<std::vector<BusDevice>> Inspect(const HostRoot& root, const ChangeTask& task,
-                                              const Report& report) {
+/// The devices that the task is about, as they stand; nothing when it was refused.
+std::optional<std::vector<BusDevice>> ReadDevices(const HostRoot& root, const ChangeTask& task,
+                                                  const Report& report) {
   if (task.kind == ChangeTask::Kind::kSetVfs) {
     auto found = ReadVfDevices(root, task.target);
     if (!found && IsGone(found.error())) {
@@ -50,6 +54,8 @@ std::optional<std::vector<BusDevice>> Inspect(const HostRoot& root, const Change
       report.Failed(found.error());
     } else if (found->num_vfs != task.vfs_now) {
       report.Refused("changed", task.target);
+    } else if (!task.force && !found->passed_vf.empty()) {
+      report.Refused("passed", found->passed_vf);
     } else {
       return std::move(found->devices);
     }
@@ -65,6 +71,28 @@ std::optional<std::vector<BusDevice>> Inspect(const HostRoot& root, const Change
     return std::nullopt;
   }
   return std::vector{*std::move(*device)};
+}
+
+/// The devices that the task is about; nothing when it was refused.
+std::optional<std::vector<Target>> Inspect(const HostRoot& root, const ChangeTask& task,
+                                           const Report& report) {
+  auto devices = ReadDevices(root, task, report);
+  if (!devices) return std::nullopt;
+  std::vector<Target> targets;
+  targets.reserve(devices->size());
+  for (BusDevice& device : *devices) {
+    const Result<std::uint64_t> identity = root.Identity(DeviceFolder(device.name));
+    if (!identity && !IsGone(identity.error())) {
+      report.Failed(identity.error());
+      return std::nullopt;
+    }
+    if (!identity || (task.identity && *task.identity != *identity)) {
+      report.Refused("gone", device.name);
+      return std::nullopt;
+    }
+    targets.push_back({std::move(device), *identity});
+  }
+  return targets;
 }
 
 std::string HolderText(const HostRoot& root, const CharDevice& node) {
@@ -93,7 +121,7 @@ std::expected<Held, std::string> Hold(const HostRoot& root, const BusDevice& dev
   // A missing or stale node says nothing about the device, which may be open by another.
   const int first = fd ? 0 : fd.error().errno_value;
   if (first == ENOENT || first == EBADFD) {
-    Result<UniqueFd> by_number = root.OpenByNumber({node.major, node.minor});
+    Result<UniqueFd> by_number = OpenByNumber(root, {node.major, node.minor});
     const bool possible = by_number || by_number.error().errno_value == EBUSY;
     if (possible) fd = std::move(by_number);
   }
@@ -128,16 +156,15 @@ bool IsTaken(const BusDevice& device, const ChangeTask& task) {
 /// Everything that stands against it, before anything is touched: first what can be read, then the
 /// opening of each char device. Nothing when it was refused.
 std::optional<std::vector<Held>> HoldAll(const HostRoot& root, const ChangeTask& task,
-                                         const std::vector<BusDevice>& devices,
-                                         const Report& report) {
-  for (const BusDevice& device : devices) {
+                                         const std::vector<Target>& targets, const Report& report) {
+  for (const auto& [device, identity] : targets) {
     if (IsTaken(device, task) && device.driver != kVhostDriver && !task.force) {
       report.Refused("host-use", device.name, device.driver);
       return std::nullopt;
     }
   }
   std::vector<Held> held;
-  for (const BusDevice& device : devices) {
+  for (const auto& [device, identity] : targets) {
     if (!IsTaken(device, task) || device.driver != kVhostDriver) continue;
     auto one = Hold(root, device, report);
     if (!one) {
@@ -161,15 +188,19 @@ class Watch {
   Watch(const HostRoot& root, const Report& report, std::vector<Held> held, UniqueFd lines)
       : root_(root), report_(report), held_(std::move(held)), lines_(std::move(lines)) {}
 
-  /// False when the time was up first.
+  /// False when the time was up first, and its worker had said nothing for the grace.
   bool UntilEnd(Deadline deadline) {
+    Deadline until = deadline + kGrace;
     for (;;) {
-      const auto left = std::chrono::ceil<milliseconds>(deadline - steady_clock::now());
+      const auto left = std::chrono::ceil<milliseconds>(until - steady_clock::now());
       if (left <= milliseconds::zero()) return false;
       const bool polls = next_ < held_.size();
       pollfd ready{.fd = lines_.Get(), .events = POLLIN, .revents = 0};
       const int count = poll(&ready, 1, static_cast<int>((polls ? kNodePoll : left).count()));
-      if (count > 0 && !PassOn()) return true;
+      if (count > 0) {
+        if (!PassOn()) return true;
+        until = std::max<Deadline>(until, steady_clock::now() + kGrace);
+      }
       if (polls) CloseIfGone();
     }
   }
@@ -220,9 +251,9 @@ class Watch {
 void Keep(const std::shared_ptr<const HostRoot>& root, const ChangeTask& task,
           const Report& report) {
   const Deadline deadline = steady_clock::now() + task.timeout;
-  const auto devices = Inspect(*root, task, report);
-  if (!devices) return;
-  auto held = HoldAll(*root, task, *devices, report);
+  const auto targets = Inspect(*root, task, report);
+  if (!targets) return;
+  auto held = HoldAll(*root, task, *targets, report);
   if (!held) return;
   // Opening resets each device, and has taken too long: the caller has been told by now.
   if (steady_clock::now() >= deadline) return report.Line({"stuck"});
@@ -240,15 +271,15 @@ void Keep(const std::shared_ptr<const HostRoot>& root, const ChangeTask& task,
     held->clear();
     from_worker = UniqueFd();
     close(STDOUT_FILENO);  // its end tells the caller that the keeper has ended
-    // No step is begun that nobody watches.
+    // No step is begun that nobody watches, but for those that put things back (Worker::Undo).
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != keeper) _exit(1);
-    Worker(root, task, Report(to_keeper.Get()), deadline).Run(*devices);
+    Worker(root, task, Report(to_keeper.Get()), deadline).Run(*targets);
     _exit(0);
   }
   to_keeper = UniqueFd();
   Watch watch(*root, report, *std::move(held), std::move(from_worker));
-  if (!watch.UntilEnd(deadline + kGrace)) {
+  if (!watch.UntilEnd(deadline)) {
     report.Line({"stuck"});
   } else if (!watch.SawEnd()) {
     report.Line({"died"});

@@ -1,8 +1,11 @@
 #include "helper/worker.h"
 
+#include <sys/prctl.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <ranges>
 #include <string_view>
@@ -34,38 +37,39 @@ std::string Binding(const std::string& name, const std::string& driver) {
 
 }  // namespace
 
-void Worker::Run(const std::vector<BusDevice>& devices) {
+void Worker::Run(const std::vector<Target>& targets) {
   switch (task_.kind) {
     case ChangeTask::Kind::kDelete:
-      return Delete(devices.front());
+      return Delete(targets.front());
     case ChangeTask::Kind::kBind:
-      return Bind(devices.front());
+      return Bind(targets.front());
     case ChangeTask::Kind::kSetVfs:
-      return SetVfs(devices);
+      return SetVfs(targets);
   }
 }
 
-void Worker::Delete(const BusDevice& device) {
+void Worker::Delete(const Target& target) {
+  const std::string& name = target.device.name;
   VdpaFamily family(VdpaChannels(root_));
-  report_.Look("DEV_GET " + device.name);
-  const Result<VdpaDevice> known = family.ReadDevice(device.name, deadline_);
+  report_.Look("DEV_GET " + name);
+  const Result<VdpaDevice> known = family.ReadDevice(name, deadline_);
   if (!known) {
     const Error& error = known.error();
     if (IsGone(error)) {
-      Refuse("gone", device.name);
+      Refuse("gone", name);
     } else if (error.fault == Fault::kSystem && error.errno_value == EINVAL) {
-      Refuse("unmanaged", device.name);
+      Refuse("unmanaged", name);
     } else {
       Fail(error);
     }
     return;
   }
-  if (!Release(device) || !InTime()) return;
+  if (!Release(target) || !InTime() || !IsSame(taken_.back())) return;
 
-  report_.Step("DEV_DEL " + device.name);
-  const Result<void> deleted = family.DeleteDevice(device.name, deadline_);
+  report_.Step("DEV_DEL " + name);
+  const Result<void> deleted = family.DeleteDevice(name, deadline_);
   if (deleted || IsGone(deleted.error())) {
-    report_.Done();
+    Done();
   } else if (deleted.error().fault == Fault::kTimeout || deleted.error().fault == Fault::kLost) {
     report_.Failed(deleted.error());  // it may yet be deleted: nothing to put back
   } else {
@@ -73,11 +77,13 @@ void Worker::Delete(const BusDevice& device) {
   }
 }
 
-void Worker::Bind(const BusDevice& device) {
+void Worker::Bind(const Target& target) {
+  const BusDevice& device = target.device;
   const std::string& name = device.name;
   if (device.driver != task_.driver) {
+    if (!Claim(name, DeviceFolder(name), target.identity)) return;
     if (!IsSettled(name) || !LiftReservation(name)) return;
-    taken_.push_back({.name = name});
+    taken_.push_back({.name = name, .identity = target.identity});
     Taken& taken = taken_.back();
     if (!device.driver.empty() && !Unbind(name, device.driver, taken)) return;
     if (!task_.driver.empty() && !BindTo(name, task_.driver, taken)) return;
@@ -85,15 +91,30 @@ void Worker::Bind(const BusDevice& device) {
   ReportBinding(name);
 }
 
-void Worker::SetVfs(const std::vector<BusDevice>& devices) {
-  for (const BusDevice& device : devices) {
-    if (!Release(device) || !InTime()) return;
+void Worker::SetVfs(const std::vector<Target>& targets) {
+  const std::string folder = "sys/bus/pci/devices/" + task_.target;
+  const Result<std::uint64_t> pf = root_->Identity(folder);
+  if (!pf) {
+    Fail(pf.error());
+    return;
+  }
+  if (!Claim(task_.target, folder, *pf)) return;
+  for (const Target& target : targets) {
+    if (!Release(target) || !InTime()) return;
   }
   if (task_.vfs_now > 0) {
     // None may have come meanwhile: removing its VF would wait for whoever opens it.
     const auto there = ReadVfDevices(*root_, task_.target);
     if (!there) {
       Fail(there.error());
+      return;
+    }
+    if (there->num_vfs != task_.vfs_now) {
+      Refuse("changed", task_.target);
+      return;
+    }
+    if (!task_.force && !there->passed_vf.empty()) {
+      Refuse("passed", there->passed_vf);
       return;
     }
     for (const BusDevice& device : there->devices) {
@@ -109,7 +130,7 @@ void Worker::SetVfs(const std::vector<BusDevice>& devices) {
     report_.Line({"changed", task_.target + " has no VFs"});
   }
   if (task_.vfs_wanted > 0 && !WriteVfs(task_.vfs_wanted)) return;
-  report_.Done();
+  Done();
 }
 
 bool Worker::WriteVfs(std::uint32_t count) {
@@ -120,10 +141,11 @@ bool Worker::WriteVfs(std::uint32_t count) {
   return written || Fail(written.error());
 }
 
-bool Worker::Release(const BusDevice& device) {
+bool Worker::Release(const Target& target) {
+  const BusDevice& device = target.device;
   const std::string& name = device.name;
-  if (!IsSettled(name)) return false;
-  taken_.push_back({.name = name});
+  if (!Claim(name, DeviceFolder(name), target.identity) || !IsSettled(name)) return false;
+  taken_.push_back({.name = name, .identity = target.identity});
   Taken& taken = taken_.back();
   if (!Reserve(name, taken)) return false;
   // Nobody can bind it any more, so what it is bound to now it stays bound to.
@@ -131,6 +153,31 @@ bool Worker::Release(const BusDevice& device) {
   if (!driver) return Fail(driver.error());
   if (*driver != device.driver) return Refuse("changed", name);
   return driver->empty() || Unbind(name, *driver, taken);
+}
+
+bool Worker::Claim(const std::string& name, const std::string& folder, std::uint64_t identity) {
+  report_.Look("lock " + name);
+  if (!locks_) {
+    Result<ChangeLocks> locks = ChangeLocks::Open(*root_);
+    if (!locks) return Fail(locks.error());
+    locks_ = *std::move(locks);
+  }
+  const Result<bool> locked = locks_->Take(identity);
+  if (!locked) return Fail(locked.error());
+  // Not waited for: the other may be kept by the kernel.
+  if (!*locked) return Refuse("changed", name);
+  // Only now: the other may have deleted it.
+  const Result<std::uint64_t> now = root_->Identity(folder);
+  if (!now && IsGone(now.error())) return Refuse("gone", name);
+  if (!now) return Fail(now.error());
+  return *now == identity || Refuse("changed", name);
+}
+
+bool Worker::IsSame(const Taken& taken) {
+  const Result<std::uint64_t> now = root_->Identity(DeviceFolder(taken.name));
+  if (!now && !IsGone(now.error())) return Fail(now.error());
+  // One that is gone is nobody else's; what is asked of it next says so.
+  return !now || *now == taken.identity || Refuse("changed", taken.name);
 }
 
 bool Worker::IsSettled(const std::string& name) {
@@ -158,6 +205,7 @@ bool Worker::Reserve(const std::string& name, Taken& taken) {
 }
 
 bool Worker::Unbind(const std::string& name, const std::string& driver, Taken& taken) {
+  if (!IsSame(taken)) return false;
   report_.Step("unbind " + name + " from " + driver);
   const Result<void> unbound = UnbindDriver(*root_, name, driver);
   const Result<std::string> now = ReadVdpaDriver(*root_, name);
@@ -188,7 +236,7 @@ bool Worker::LiftReservation(const std::string& name) {
 
 bool Worker::BindTo(const std::string& name, const std::string& driver, Taken& taken) {
   for (int attempt = 1;; ++attempt) {
-    if (!InTime()) return false;
+    if (!InTime() || !IsSame(taken)) return false;
     report_.Step(Binding(name, driver));
     const Result<void> bound = BindDriver(*root_, name, driver);
     const Result<std::string> now = ReadVdpaDriver(*root_, name);
@@ -226,12 +274,18 @@ void Worker::ReportBinding(const std::string& name) {
   const CharDevice node = device->char_device.value_or(CharDevice{});
   report_.Line({"bound", device->driver, node.name, std::to_string(node.major),
                 std::to_string(node.minor), std::to_string(static_cast<int>(node.node))});
-  report_.Done();
+  Done();
 }
 
 bool Worker::InTime() {
   if (std::chrono::steady_clock::now() < deadline_) return true;
   return Fail({.fault = Fault::kTimeout, .op = "change " + task_.target});
+}
+
+/// From its end on others may change what this change was about.
+void Worker::Done() {
+  locks_.reset();
+  report_.Done();
 }
 
 bool Worker::Fail(const Error& error) {
@@ -247,10 +301,12 @@ bool Worker::Refuse(std::string_view why, const std::string& name, std::string_v
 }
 
 void Worker::Undo() {
+  // To its end, also when the keeper has told the caller by then that it is not done, or is killed.
+  prctl(PR_SET_PDEATHSIG, 0);
   for (const Taken& taken : taken_ | std::views::reverse) {
     // What cannot be put back stays reported as changed; the first error is the one that counts.
-    const Result<bool> there = root_->Exists("sys/bus/vdpa/devices/" + taken.name);
-    if (there && !*there) {
+    const Result<std::uint64_t> now = root_->Identity(DeviceFolder(taken.name));
+    if (now ? *now != taken.identity : IsGone(now.error())) {
       if (!taken.change.empty()) report_.Line({"undone", taken.change});
       continue;
     }
@@ -258,10 +314,11 @@ void Worker::Undo() {
     if (taken.change.empty()) continue;
     report_.Step(Binding(taken.name, taken.driver));
     const Result<void> bound = BindDriver(*root_, taken.name, taken.driver);
-    const Result<std::string> now = ReadVdpaDriver(*root_, taken.name);
-    if (bound || (now && *now == taken.driver)) report_.Line({"undone", taken.change});
+    const Result<std::string> driver = ReadVdpaDriver(*root_, taken.name);
+    if (bound || (driver && *driver == taken.driver)) report_.Line({"undone", taken.change});
   }
   taken_.clear();
+  locks_.reset();
 }
 
 }  // namespace vdpa::helper

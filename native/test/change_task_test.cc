@@ -27,6 +27,9 @@ TEST_CASE("a task is read from its words") {
                    .target = "two words",
                    .driver = "vhost_vdpa"});
   CHECK(Parse({"bind", "1", "gentle", "vdpa0", ""})->driver.empty());
+  CHECK(Parse({"bind", "1", "gentle", "vdpa0", "", "18446744073709551615"})->identity ==
+        18446744073709551615U);
+  CHECK(Parse({"delete", "1", "gentle", "vdpa0", "7"})->identity == 7);
   CHECK(*Parse({"vfs", "600000", "gentle", "0000:65:00.0", "0", "255"}) ==
         ChangeTask{.kind = ChangeTask::Kind::kSetVfs,
                    .timeout = std::chrono::milliseconds(600'000),
@@ -50,7 +53,9 @@ TEST_CASE("what is no task, or would climb out of its folder, is refused") {
            {"delete", "1000", "force", "a/b"},
            {"delete", "1000", "force", long_name},
            {"delete", "1000", "force", "vdpa0", "vdpa1"},
+           {"delete", "1000", "force", "vdpa0", "7", "8"},
            {"bind", "1000", "force", "vdpa0"},
+           {"bind", "1000", "force", "vdpa0", "vhost_vdpa", "-7"},
            {"bind", "1000", "force", "vdpa0", "../pci"},
            {"vfs", "1000", "force", "0000:65:00.0", "0"},
            {"vfs", "1000", "force", "0000:65:00.0", "0", "65536"},

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 
+#include "core/private_node.h"
 #include "support/sysfs_tree.h"
 
 using namespace vdpa;
@@ -35,7 +36,7 @@ TEST_CASE("a captured tree is never written to, nor are its nodes opened") {
   CHECK(BindDriver(root, "sim0", "vhost_vdpa").error().errno_value == EROFS);
   CHECK(WriteOverride(root, "sim0", "").error().errno_value == EROFS);
   CHECK(root.OpenCharDevice("dev/vhost-vdpa-0", {1, 3}).error().errno_value == EROFS);
-  CHECK(root.OpenByNumber({1, 3}).error().errno_value == EROFS);
+  CHECK(OpenByNumber(root, {1, 3}).error().errno_value == EROFS);
   CHECK(root.ReadAttribute("sys/bus/vdpa/drivers/vhost_vdpa/bind").value().empty());
 }
 

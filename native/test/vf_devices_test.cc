@@ -32,3 +32,15 @@ TEST_CASE("the devices of a PF's VFs are those below them, however deep, and no 
   CHECK(found.devices[1].driver == "vhost_vdpa");
   CHECK(ReadVfDevices(tree.Live(), "0000:99:00.0").error().fault == Fault::kGone);
 }
+
+TEST_CASE("of the VFs that vfio-pci has the first is told") {
+  SysfsTree tree;
+  const std::string port = "pci0000:10/0000:10:00.0";
+  tree.PhysicalFunction({.num_vfs = 4});
+  CHECK(ReadVfDevices(tree.Live(), "0000:11:00.0")->passed_vf.empty());
+  for (const char* vf : {"0000:11:00.4", "0000:11:00.2", "0000:11:00.3"}) {
+    tree.Bind(port, vf, "vfio-pci");
+  }
+  tree.Bind(port, "0000:11:00.1", "labnic_vf");
+  CHECK(ReadVfDevices(tree.Live(), "0000:11:00.0")->passed_vf == "0000:11:00.2");
+}

@@ -111,6 +111,12 @@ export class ChangeReport {
           `${name}: somebody is unbinding it while its char device is open: that ends when the holder lets go`,
           { ...details, retry: 'later' },
         );
+      case 'passed':
+        return new VdpaError(
+          'DEVICE_BUSY',
+          `${name}: it is bound to vfio-pci, for a guest as a rule: unbind it there`,
+          details,
+        );
       case 'host-use':
         return new VdpaError(
           'DEVICE_IN_HOST_USE',

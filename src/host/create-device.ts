@@ -9,9 +9,10 @@ import {
   scalableFunctionDeviceId,
   softwareDeviceId,
 } from './device-id.js';
+import { deviceIdentity } from './device-identity.js';
 import { deviceClasses } from './features.js';
 import { runHelper } from './helper.js';
-import { managementHandle } from './management-device.js';
+import { isScalableFunction, managementHandle } from './management-device.js';
 import type { CreateRequest } from './parse-create-request.js';
 import { isPciAddress } from './pci-address.js';
 import type { ResolvedCharDevice, Resolver } from './resolver.js';
@@ -37,7 +38,7 @@ export async function createDevice(
   const name = request.name ?? defaultName(connection, parent);
   const what = `create ${name}`;
   assertPossible(connection, lists, parent, name, request, what);
-  const id = await identityOf(connection, parent, name, change);
+  const id = await idOf(connection, parent, name, change);
   signal?.throwIfAborted();
 
   await connection.call(
@@ -58,27 +59,36 @@ export async function createDevice(
     // Without the signal: what the kernel is making can be undone only once it has answered.
     { timeoutMs: change.left, changes: true },
   );
+  const made = { name, identity: deviceIdentity(name) };
   try {
     signal?.throwIfAborted();
-    const made = await makeUsable(resolver, id, name, change);
+    const usable = await makeUsable(resolver, id, made, change);
     signal?.throwIfAborted();
-    return made;
+    return usable;
   } catch (reason) {
-    await undo(name, reason, change);
+    await undo(made, reason, change);
     throw reason instanceof VdpaError ? undone(reason) : reason;
   }
+}
+
+/** A device as the kernel has just made it, which is not any other of that name. */
+interface Made {
+  readonly name: string;
+  /** Null when somebody has deleted it already. */
+  readonly identity: bigint | null;
 }
 
 async function makeUsable(
   resolver: Resolver,
   id: DeviceId,
-  name: string,
+  made: Made,
   change: Change,
 ): Promise<ResolvedCharDevice> {
+  const { name, identity } = made;
   // With autoprobe on the kernel has bound it already: to vhost_vdpa, and all is done, or to
   // virtio_vdpa, from which it is taken by force, since it is nobody's yet but ours.
   try {
-    return mine(resolver.resolve(id), name);
+    return mine(resolver.resolve(id), made);
   } catch (reason) {
     if (!(reason instanceof VdpaError)) throw reason;
   }
@@ -86,29 +96,33 @@ async function makeUsable(
     what: `bind ${name}`,
     verb: 'bind',
     force: true,
-    words: [name, 'vhost_vdpa'],
+    words: [name, 'vhost_vdpa', `${identity ?? 0}`],
     timeoutMs: change.left,
   });
-  return mine(resolver.resolve(id), name);
+  return mine(resolver.resolve(id), made);
 }
 
-/** The id may lead to another device by now: somebody deleted ours and made one. */
-function mine(resolved: ResolvedCharDevice, name: string): ResolvedCharDevice {
-  if (resolved.name === name) return resolved;
-  throw new VdpaError('DEVICE_CHANGED', `create ${name}: ${resolved.name} stands there now`, {
+/** Id and name may lead to another device by now: somebody deleted ours and made one. */
+function mine(resolved: ResolvedCharDevice, { name, identity }: Made): ResolvedCharDevice {
+  if (resolved.name === name && deviceIdentity(name) === identity) return resolved;
+  throw new VdpaError('DEVICE_CHANGED', `create ${name}: another device stands there now`, {
     retry: 'later',
   });
 }
 
-/** Deletes what was made, whoever bound it meanwhile; not there any more is as good. */
-async function undo(name: string, reason: unknown, change: Change): Promise<void> {
+/**
+ * Deletes what was made, whoever bound it meanwhile, and nothing that somebody else has put in its
+ * place; not there any more is as good.
+ */
+async function undo({ name, identity }: Made, reason: unknown, change: Change): Promise<void> {
+  if (identity === null) return;
   const { timeoutMs } = change;
   try {
     await runHelper({
       what: `delete ${name}`,
       verb: 'delete',
       force: true,
-      words: [name],
+      words: [name, `${identity}`],
       timeoutMs,
     });
   } catch (failure) {
@@ -216,7 +230,7 @@ function assertPossible(
 }
 
 /** The id that an inventory will give the new device. */
-async function identityOf(
+async function idOf(
   connection: Connection,
   { bus, name: parentName }: ManagementDeviceRow,
   name: string,
@@ -234,5 +248,5 @@ async function identityOf(
   const { pciAddress = null, sfNumber = null } = parent ?? {};
   if (pciAddress === null) return softwareDeviceId(name);
   if (sfNumber !== null) return scalableFunctionDeviceId(pciAddress, sfNumber);
-  return /\.sf\.\d+$/.test(parentName) ? softwareDeviceId(name) : pciDeviceId(pciAddress);
+  return isScalableFunction(parentName) ? softwareDeviceId(name) : pciDeviceId(pciAddress);
 }

@@ -8,6 +8,8 @@ import type { VirtualFunction } from './pci-function.js';
 export interface EnableVfsOptions extends ChangeOptions {
   /** Change a number that is not 0: the kernel takes all VFs away first. Default false. */
   readonly replace?: boolean | undefined;
+  /** The number it is expected to have: with another it is `DEVICE_CHANGED`. Default: any. */
+  readonly from?: number | undefined;
   /** Also take VFs away whose vDPA device the host itself uses, or that vfio-pci has. Default false. */
   readonly force?: boolean | undefined;
 }
@@ -20,7 +22,7 @@ export async function enableVfs(
   connection: Connection,
   pf: PciAddress,
   count: number,
-  { replace = false, force = false, ...options }: EnableVfsOptions,
+  { replace = false, from, force = false, ...options }: EnableVfsOptions,
 ): Promise<readonly VirtualFunction[]> {
   if (!Number.isInteger(count) || count < 0 || count > maxVfs) {
     throw new TypeError(`${count} is no number of VFs: expected 0 to ${maxVfs}`);
@@ -43,18 +45,18 @@ export async function enableVfs(
     throw new VdpaError('NOT_SUPPORTED', `${what}: it can have ${total}`, { retry: 'never' });
   }
   const before = await vfsOf(connection, pf, what, change);
+  if (from !== undefined && before.length !== from) {
+    throw new VdpaError(
+      'DEVICE_CHANGED',
+      `${what}: it has ${before.length} by now, and not ${from}: somebody else is changing it at the same time`,
+      { retry: 'later' },
+    );
+  }
   if (before.length === count) return before;
   if (before.length > 0 && count > 0 && !replace) {
     throw new VdpaError(
       'VFS_EXIST',
       `${what}: it has ${before.length}, and the kernel takes all away before it makes another number: ask for 0 first, or to replace them`,
-    );
-  }
-  const passed = force ? undefined : before.find(({ driver }) => driver === 'vfio-pci');
-  if (passed !== undefined) {
-    throw new VdpaError(
-      'DEVICE_BUSY',
-      `${what}: ${passed.address} is bound to vfio-pci, for a guest as a rule: unbind it there`,
     );
   }
   const words = [pf, `${before.length}`, `${count}`];

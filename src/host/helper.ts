@@ -5,7 +5,10 @@ import { VdpaError } from '../errors.js';
 import { helperProgram } from '../native.js';
 import { ChangeReport } from './change-report.js';
 
-/** How long after its time the helper may take to say what it was stuck in. */
+/**
+ * How long after its time the helper may take to say what it was stuck in, and from one thing that it
+ * puts back to the next.
+ */
 const graceMs = 1500;
 
 /** What the helper is asked to do (native/core/change_task.h). */
@@ -53,18 +56,22 @@ function finish(
       child.stdout.destroy();
       child.unref();
     };
-    const timer = setTimeout(() => {
+    const giveUp = (): void => {
       // It has not even begun, or waits in its first opening: what is told now must stay true.
       child.kill('SIGKILL');
       settle('stuck');
-    }, limitMs);
+    };
+    const until = performance.now() + limitMs;
+    let timer = setTimeout(giveUp, limitMs);
     child.once('error', (cause) => {
       reject(notStarted(what, cause));
       settle('died');
     });
     lines.on('line', (line) => {
       report.add(line);
+      clearTimeout(timer);
       if (report.ended) settle('died');
+      else timer = setTimeout(giveUp, Math.max(graceMs, until - performance.now()));
     });
     lines.once('close', () => settle('died'));
   });

@@ -27,6 +27,30 @@ export function managementHandle(bus: string, name: string): string {
   return bus === '' ? name : `${bus}/${name}`;
 }
 
+/**
+ * What makes vDPA devices on each PCI function, by the function's address: the function itself, or
+ * where its driver (pds_core) has them on the auxiliary bus, those. Not its scalable functions.
+ */
+export function functionParents(
+  devices: readonly ManagementDevice[],
+): ReadonlyMap<string, readonly ManagementDevice[]> {
+  const parents = new Map<string, readonly ManagementDevice[]>();
+  for (const device of devices) {
+    const { bus, name, pciAddress, sfNumber } = device;
+    if (bus === 'pci') parents.set(name, [device]);
+    if (bus === 'pci' || pciAddress === null) continue;
+    if (sfNumber !== null || isScalableFunction(name)) continue;
+    const others = parents.get(pciAddress) ?? [];
+    if (others[0]?.bus !== 'pci') parents.set(pciAddress, [...others, device]);
+  }
+  return parents;
+}
+
+/** By its name on the auxiliary bus: its number may be hidden. */
+export function isScalableFunction(name: string): boolean {
+  return /\.sf\.\d+$/.test(name);
+}
+
 export function* managementDevices(
   rows: readonly ManagementDeviceRow[],
   scalableFunctions: ReadonlyMap<string, ScalableFunctionRow>,

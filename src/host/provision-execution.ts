@@ -3,6 +3,7 @@ import { type Outcome, VdpaError } from '../errors.js';
 import type { VdpaHost } from '../vdpa-host.js';
 import type { ChangeOptions } from './connection.js';
 import type { Inventory } from './inventory.js';
+import { functionParents, type ManagementDevice } from './management-device.js';
 import type { PciAddress } from './pci-address.js';
 import type { DeviceStep, Obstacle, PlannedStep } from './provision-plan.js';
 import { reportedStep } from './provision-report.js';
@@ -39,6 +40,7 @@ export class Execution {
   readonly #host: ProvisionedHost;
   readonly #options: ChangeOptions & { readonly timeoutMs: number };
   readonly #addresses = new Map<string, PciAddress>();
+  #parents: ReadonlyMap<string, readonly ManagementDevice[]> = new Map();
   readonly #wishes: Wishes;
 
   constructor(
@@ -50,7 +52,7 @@ export class Execution {
     this.#host = host;
     this.#options = options;
     this.#wishes = wishes;
-    this.#noteAddresses(inventory);
+    this.#note(inventory);
   }
 
   /** What all of it together has done to the host. */
@@ -89,7 +91,7 @@ export class Execution {
     switch (step.action) {
       case 'set-vfs': {
         const { pf, from, to } = step;
-        await host.enableVfs(pf, to, { ...this.#options, replace: from > 0 });
+        await host.enableVfs(pf, to, { ...this.#options, from, replace: from > 0 });
         this.#changed = true;
         return await this.#waitForParents(pf);
       }
@@ -113,9 +115,8 @@ export class Execution {
     const wanted = this.#wishes.pfs.find((wish) => wish.pf.address === pf)?.vfs ?? [];
     for (;;) {
       const inventory = await this.#host.inventory({ signal });
-      this.#noteAddresses(inventory);
-      const parents = new Set(inventory.managementDevices.map(({ handle }) => handle));
-      if (wanted.every((wish) => parents.has(this.#handle(wish)))) return;
+      this.#note(inventory);
+      if (wanted.every((wish) => this.#parents.has(this.#address(wish)))) return;
       // Those that have none fail by themselves.
       if (performance.now() > until) return;
       await setTimeout(pollMs, undefined, signal === undefined ? {} : { signal });
@@ -125,7 +126,7 @@ export class Execution {
   async #create(wish: VfWish, formerName: string | undefined): Promise<void> {
     const { name } = await this.#host.createDevice(
       {
-        managementDevice: this.#handle(wish),
+        managementDevice: this.#parent(wish),
         name: wish.name ?? formerName,
         mac: wish.mac ?? undefined,
         mtu: wish.mtu ?? undefined,
@@ -185,19 +186,27 @@ export class Execution {
   }
 
   async #setNode(wish: VfWish): Promise<void> {
-    if (wish.node !== null) await setNode(this.#host, this.#handle(wish), wish.node);
+    if (wish.node !== null) await setNode(this.#host, `pci/${this.#address(wish)}`, wish.node);
   }
 
-  #noteAddresses({ vfs }: Inventory): void {
+  #note({ vfs, managementDevices }: Inventory): void {
     for (const { pfAddress, vfIndex, address } of vfs) {
       this.#addresses.set(`${pfAddress}/${vfIndex}`, address);
     }
+    this.#parents = functionParents(managementDevices);
   }
 
-  /** Of a VF both its management device's handle and its device's id. */
-  #handle({ pf, vf }: VfWish): string {
+  #address({ pf, vf }: VfWish): PciAddress {
     const address = this.#addresses.get(`${pf}/${vf}`);
-    if (address !== undefined) return `pci/${address}`;
+    if (address !== undefined) return address;
     throw new VdpaError('DEVICE_NOT_FOUND', `vf ${vf} of ${pf} is not there`, { retry: 'later' });
+  }
+
+  /** The handle of what is to make the VF's device. */
+  #parent(wish: VfWish): string {
+    const address = this.#address(wish);
+    const [parent, ...others] = this.#parents.get(address) ?? [];
+    if (others.length === 0) return parent?.handle ?? `pci/${address}`;
+    throw new VdpaError('NOT_SUPPORTED', `several management devices stand on ${address}`);
   }
 }

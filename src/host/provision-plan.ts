@@ -3,7 +3,7 @@ import type { DeviceConfig } from './device-config.js';
 import type { VdpaName } from './device-id.js';
 import { featureNames } from './features.js';
 import type { Inventory } from './inventory.js';
-import type { ManagementDevice } from './management-device.js';
+import { functionParents, type ManagementDevice } from './management-device.js';
 import type { PciAddress } from './pci-address.js';
 import type { VirtualFunction } from './pci-function.js';
 import type { NodeOwner, PfWish, VfWish, Wishes } from './provision-wishes.js';
@@ -73,7 +73,7 @@ class Planner {
   readonly #obstacles: Obstacle[];
   readonly #devices = new Map<string, VdpaDevice[]>();
   readonly #byName: ReadonlyMap<string, VdpaDevice>;
-  readonly #parents: ReadonlyMap<string, ManagementDevice>;
+  readonly #parents: ReadonlyMap<string, readonly ManagementDevice[]>;
   readonly #canSetMac: boolean;
 
   constructor(state: ProvisionState, obstacles: Obstacle[]) {
@@ -88,7 +88,7 @@ class Planner {
       else list.push(device);
     }
     this.#byName = new Map(devices.map((device) => [device.name, device]));
-    this.#parents = new Map(managementDevices.map((parent) => [parent.handle, parent]));
+    this.#parents = functionParents(managementDevices);
     this.#canSetMac = abi?.commands.includes(setAttributesCommand) ?? false;
   }
 
@@ -220,7 +220,8 @@ class Planner {
 
   /** No device goes for one that cannot be made in its place. */
   #whyNotMade(wish: VfWish, vf: VirtualFunction, own: VdpaDevice | null): string | null {
-    const parent = this.#parents.get(`pci/${vf.address}`);
+    const [parent, ...others] = this.#parents.get(vf.address) ?? [];
+    if (others.length > 0) return 'several management devices stand on it';
     if (parent === undefined) {
       return `it makes no vDPA devices: its driver is ${vf.driver ?? 'none'}: load the NIC's vDPA driver`;
     }

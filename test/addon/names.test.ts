@@ -61,7 +61,7 @@ describe('names', () => {
 
   test('outside of ASCII are the same text everywhere', async () => {
     using tree = new CapturedHost();
-    const name = 'gerät-ñ-設備';
+    const name = 'gerät-ñ-設備-🖧';
     tree.vdpa(name, '', { managementName: 'vdpasim_net' });
     tree.netlink.config(name, [[5, { u32: 1 }]]);
 

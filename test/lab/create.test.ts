@@ -161,6 +161,23 @@ describe('a creation that fails', () => {
     await host.createDevice({ managementDevice: parentOf(0) });
   });
 
+  test('since somebody else put another device in its place leaves that alone', async () => {
+    await lab.withHeldFile('/sys/bus/vdpa/drivers/vhost_vdpa/bind', async (letThrough) => {
+      const creating = lab.failed(host.createDevice({ managementDevice: 'vdpasim_net' }));
+      // The helper and its worker, which waits to bind.
+      await lab.until(() => lab.helpers().length === 2);
+      lab.deleteDevice('vdpasim_net0');
+      lab.addDevice('vdpasim_net0', 'vdpasim_net');
+      letThrough();
+      expect(await creating).toMatchObject({
+        code: expect.stringMatching(/^DEVICE_(CHANGED|NOT_FOUND)$/),
+        outcome: 'undone',
+      });
+    });
+    expect(lab.deviceNames()).toEqual(['vdpasim_net0']);
+    expect(lab.driverOf('vdpasim_net0')).toBeNull();
+  });
+
   test('since the kernel is too slow is unknown when time is up, and undone after an abort', async () => {
     lab.enableVfs(lab.pfA, 2);
     lab.nicParameter('add_delay_ms', 1500);

@@ -1,4 +1,5 @@
-import { closeSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, rmSync, statSync, watch, writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { VdpaHost } from '../../src/index.js';
 import * as lab from '../support/lab-host.js';
@@ -72,10 +73,16 @@ describe('deleting a device', () => {
     const other = boundSim('sim1');
     rmSync(other);
     writeFileSync(other, 'stale');
+    // Nothing of ours comes into /dev meanwhile: a helper that is killed could not take it away.
+    const seen = new Set<string | null>();
+    const watcher = watch('/dev', (_, name) => seen.add(name));
     await host.deleteDevice('sim0');
     await host.deleteDevice('sim1');
     expect(lab.deviceNames()).toEqual([]);
     rmSync(other);
+    await lab.until(() => seen.has(basename(other)));
+    watcher.close();
+    expect([...seen]).toEqual([basename(other)]);
   });
 
   test('twice at once deletes it once, and neither waits for the other', async () => {
@@ -113,14 +120,24 @@ describe('deleting a device', () => {
   });
 });
 
-test('a helper that comes to life after its time changes nothing', async () => {
-  boundSim();
+/** Meanwhile changes are made by a shell script, which finds the program itself at /tmp/helper. */
+async function withHelperScript(lines: readonly string[], work: () => Promise<void>) {
   const program = 'build/Release/vdpa_host_helper';
   lab.run('cp', program, '/tmp/helper');
-  const script = '#!/bin/sh\necho $$ >/tmp/pid\n/bin/sleep 4\nexec /tmp/helper "$@"\n';
-  writeFileSync('/tmp/late', script, { mode: 0o755 });
+  writeFileSync('/tmp/late', ['#!/bin/sh', ...lines, ''].join('\n'), { mode: 0o755 });
   lab.run('mount', '--bind', '/tmp/late', program);
   try {
+    await work();
+  } finally {
+    lab.run('umount', program);
+    rmSync('/tmp/late');
+  }
+}
+
+test('a helper that comes to life after its time changes nothing', async () => {
+  boundSim();
+  const script = ['echo $$ >/tmp/pid', '/bin/sleep 4', 'exec /tmp/helper "$@"'];
+  await withHelperScript(script, async () => {
     expect(await lab.failed(host.deleteDevice('sim0', { timeoutMs: 1000 }))).toMatchObject({
       code: 'KERNEL_TIMEOUT',
       outcome: 'unchanged',
@@ -128,9 +145,23 @@ test('a helper that comes to life after its time changes nothing', async () => {
     const pid = readFileSync('/tmp/pid', 'utf8').trim();
     await lab.until(() => !lab.exists(`/proc/${pid}`));
     expect(lab.deviceNames()).toEqual(['sim0']);
-  } finally {
-    lab.run('umount', program);
-  }
+  });
+});
+
+test('a helper that is still putting one thing after another back is listened to', async () => {
+  const things = ['1', '2', '3', '4', '5'];
+  const script = [
+    ...things.map((thing) => `printf 'changed\\t${thing}\\n'`),
+    ...things.map((thing) => `/bin/sleep 0.5; printf 'undone\\t${thing}\\n'`),
+    "printf 'failed\\t0\\t28\\twrite\\t\\n'",
+  ];
+  await withHelperScript(script, async () => {
+    expect(await lab.failed(host.deleteDevice('sim0', { timeoutMs: 100 }))).toMatchObject({
+      errno: 'ENOSPC',
+      outcome: 'undone',
+      leftovers: [],
+    });
+  });
 });
 
 describe('a device that somebody holds open', () => {
@@ -285,6 +316,43 @@ describe('a helper that is killed', () => {
     lab.unbind('sim0', 'vhost_vdpa');
     expect(await host.bindDriver('sim0', 'vhost_vdpa')).toMatchObject({ driver: 'vhost_vdpa' });
     expect(lab.reservationOf('sim0')).toBe('(null)');
+  });
+});
+
+describe('somebody else at the same time', () => {
+  test('who binds a device that a live helper is deleting is refused, and it goes', async () => {
+    lab.enableVfs(lab.pfA, 1);
+    lab.addDevice('vdpa0', `pci/${lab.vfOf(lab.pfA, 0)}`);
+    lab.bind('vdpa0', 'vhost_vdpa');
+    lab.nicParameter('del_delay_ms', 2000);
+    try {
+      const deleting = lab.failed(host.deleteDevice('vdpa0'));
+      await lab.until(() => lab.helpers().some(isDeleting));
+      expect(await lab.failed(host.bindDriver('vdpa0', 'vhost_vdpa'))).toMatchObject({
+        code: 'DEVICE_CHANGED',
+        outcome: 'unchanged',
+        retry: 'later',
+      });
+      expect(lab.reservationOf('vdpa0')).toBe('vdpa-host');
+      expect(await deleting).toBe('done');
+    } finally {
+      lab.nicParameter('del_delay_ms', 0);
+    }
+    expect(lab.deviceNames()).toEqual([]);
+  });
+
+  test('who puts another device in its place keeps that', async () => {
+    boundSim();
+    await lab.withHeldFile('/sys/bus/vdpa/drivers/vhost_vdpa/unbind', async (letThrough) => {
+      const deleting = lab.failed(host.deleteDevice('sim0'));
+      await lab.until(() => lab.reservationOf('sim0') === 'vdpa-host');
+      lab.deleteDevice('sim0');
+      lab.addDevice('sim0', 'vdpasim_net');
+      letThrough();
+      expect(await deleting).toMatchObject({ code: 'DEVICE_CHANGED' });
+    });
+    expect(lab.deviceNames()).toEqual(['sim0']);
+    expect([lab.driverOf('sim0'), lab.reservationOf('sim0')]).toEqual([null, '(null)']);
   });
 });
 

@@ -1,4 +1,4 @@
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readSync, rmSync, symlinkSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { VdpaHost } from '../../src/index.js';
 import * as lab from '../support/lab-host.js';
@@ -88,5 +88,73 @@ describe('the number of a PF’s VFs', () => {
     expect(lab.driverOf('vdpa2')).toBe('virtio_vdpa');
     await host.enableVfs(lab.pfA, 0, { force: true });
     expect(lab.deviceNames()).toEqual([]);
+  });
+
+  test('stays when a guest gets a VF, or somebody another number, while the devices are released', async () => {
+    await host.enableVfs(lab.pfA, 2);
+    const name = lab.vfOf(lab.pfA, 0);
+    const other = `/sys/bus/pci/devices/${lab.vfOf(lab.pfA, 1)}`;
+    // As a VF looks that vfio-pci has: the lab's kernel lacks that driver.
+    mkdirSync('/tmp/passed');
+    symlinkSync('../../../bus/pci/drivers/vfio-pci', '/tmp/passed/driver');
+    /** Comes in between when the helper has taken the only device, and is about to unbind it. */
+    const meanwhile = async (act: () => void) => {
+      lab.addDevice(name, `pci/${name}`);
+      lab.bind(name, 'vhost_vdpa');
+      let answer: unknown;
+      await lab.withHeldFile('/sys/bus/vdpa/drivers/vhost_vdpa/unbind', async (letThrough) => {
+        const call = lab.failed(host.enableVfs(lab.pfA, 0));
+        await lab.until(() => lab.reservationOf(name) === 'vdpa-host');
+        lab.deleteDevice(name);
+        act();
+        letThrough();
+        answer = await call;
+      });
+      return answer;
+    };
+    try {
+      expect(await meanwhile(() => lab.run('mount', '--bind', '/tmp/passed', other))).toMatchObject(
+        { code: 'DEVICE_BUSY', message: expect.stringContaining('vfio-pci') },
+      );
+    } finally {
+      lab.run('umount', other);
+      rmSync('/tmp/passed', { recursive: true });
+    }
+    expect((await host.inventory()).vfs).toHaveLength(2);
+    const changed = await meanwhile(() => {
+      lab.enableVfs(lab.pfA, 0);
+      lab.enableVfs(lab.pfA, 3);
+    });
+    expect(changed).toMatchObject({ code: 'DEVICE_CHANGED' });
+    expect((await host.inventory()).vfs).toHaveLength(3);
+  });
+
+  test('that cannot be changed in time has its devices put back to the last one', async () => {
+    const vfs = await host.enableVfs(lab.pfA, 3);
+    const names = vfs.map(({ address }) => address as string);
+    for (const name of names) {
+      lab.addDevice(name, `pci/${name}`);
+      lab.bind(name, 'vhost_vdpa');
+    }
+    const numvfs = `/sys/bus/pci/devices/${lab.pfA}/sriov_numvfs`;
+    await lab.withFullFile(numvfs, () =>
+      lab.withHeldFile('/sys/bus/vdpa/drivers/vhost_vdpa/bind', async (letThrough) => {
+        const call = lab.failed(host.enableVfs(lab.pfA, 0, { timeoutMs: 1500 }));
+        // The first that is put back waits for longer than the caller does.
+        expect(await call).toMatchObject({
+          code: 'KERNEL_TIMEOUT',
+          outcome: 'unknown',
+          step: `bind ${names[2]} to vhost_vdpa`,
+          leftovers: names.map((name) => `${name} is bound to no driver`),
+        });
+        expect(names.map(lab.reservationOf)).toEqual(['vdpa-host', 'vdpa-host', '(null)']);
+        letThrough();
+        await lab.until(() => lab.helpers().length === 0);
+        const asked = Buffer.alloc(4096);
+        const length = readSync(letThrough(), asked);
+        expect(asked.toString('latin1', 0, length)).toBe([...names].reverse().join(''));
+      }),
+    );
+    expect(names.map(lab.reservationOf)).toEqual(['(null)', '(null)', '(null)']);
   });
 });

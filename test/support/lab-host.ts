@@ -1,7 +1,10 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
+  closeSync,
+  constants,
   existsSync,
+  openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -250,6 +253,30 @@ export async function withFullFile(path: string, work: () => Promise<void>): Pro
     await work();
   } finally {
     run('umount', path);
+  }
+}
+
+/** Meanwhile whoever writes to the file waits, until `letThrough`: then to nowhere. */
+export async function withHeldFile(
+  path: string,
+  work: (letThrough: () => number) => Promise<void>,
+): Promise<void> {
+  const fifo = '/tmp/held';
+  run('mkfifo', fifo);
+  run('mount', '--bind', fifo, path);
+  let reader: number | undefined;
+  const letThrough = () => {
+    reader ??= openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK);
+    return reader;
+  };
+  try {
+    await work(letThrough);
+  } finally {
+    letThrough();
+    await until(() => helpers().length === 0);
+    closeSync(letThrough());
+    run('umount', path);
+    rmSync(fifo);
   }
 }
 

@@ -31,6 +31,7 @@ describe('the report of a change', () => {
   test.each([
     ['busy', 'DEVICE_BUSY', 'later'],
     ['leaving', 'DEVICE_BUSY', 'later'],
+    ['passed', 'DEVICE_BUSY', 'after-fix'],
     ['host-use', 'DEVICE_IN_HOST_USE', 'after-fix'],
     ['unmanaged', 'NOT_SUPPORTED', 'never'],
     ['gone', 'DEVICE_NOT_FOUND', 'later'],

@@ -44,6 +44,11 @@ vi.mock('../../src/native.js', () => ({ openNativeHost: () => native, helperProg
 const runHelper = vi.fn();
 vi.mock('../../src/host/helper.js', () => ({ runHelper: (task: unknown) => runHelper(task) }));
 
+const deviceIdentity = vi.fn((_name: string): bigint | null => 7n);
+vi.mock('../../src/host/device-identity.js', () => ({
+  deviceIdentity: (name: string) => deviceIdentity(name),
+}));
+
 const managementDevice = 'pci/0000:65:00.2';
 let host: VdpaHost;
 beforeEach(async () => {
@@ -136,10 +141,21 @@ describe('a creation that fails after the kernel has made the device', () => {
       outcome: 'partial',
       leftovers: ['the vDPA device 0000:65:00.2'],
     });
-    expect(runHelper.mock.calls.map(([{ verb, force }]) => [verb, force])).toEqual([
-      ['bind', true],
-      ['delete', true],
+    const name = '0000:65:00.2';
+    expect(runHelper.mock.calls.map(([{ verb, force, words }]) => [verb, force, words])).toEqual([
+      ['bind', true, [name, 'vhost_vdpa', '7']],
+      ['delete', true, [name, '7']],
     ]);
+  });
+
+  test('which somebody has deleted before it could be told from others is not deleted by name', async () => {
+    deviceIdentity.mockReturnValueOnce(null);
+    runHelper.mockRejectedValue(new VdpaError('DEVICE_NOT_FOUND', 'gone'));
+    await expect(host.createDevice({ managementDevice })).rejects.toMatchObject({
+      code: 'DEVICE_NOT_FOUND',
+      outcome: 'undone',
+    });
+    expect(runHelper.mock.calls.map(([{ verb }]) => verb)).toEqual(['bind']);
   });
 
   test('and is gone by itself meanwhile is undone', async () => {

@@ -31,3 +31,28 @@ test('VFs that were made but cannot be read are not said to be unchanged', async
   // What the change has used up of its time is not taken from the reading.
   expect(limits[1]).toBe(5000);
 });
+
+test('VFs whose number is not the expected one any more stay', async () => {
+  runHelper.mockClear();
+  const vfs = [0, 1].map((index) => ({ pfAddress: pf, vfIndex: index }));
+  const connection = {
+    native: { exists: () => true, readText: () => '8' },
+    timeoutMs: 5000,
+    call: async () => ({ vfs }),
+  } as unknown as Connection;
+  // Also when it has been brought about already: whoever did is making devices there.
+  for (const [count, from] of [
+    [0, 3],
+    [4, 0],
+    [2, 4],
+  ] as const) {
+    await expect(enableVfs(connection, pf, count, { from, replace: true })).rejects.toMatchObject({
+      code: 'DEVICE_CHANGED',
+      outcome: 'unchanged',
+      retry: 'later',
+    });
+  }
+  expect(runHelper).not.toHaveBeenCalled();
+  await enableVfs(connection, pf, 4, { from: 2, replace: true });
+  expect(runHelper).toHaveBeenCalledOnce();
+});

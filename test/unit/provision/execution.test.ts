@@ -2,7 +2,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { parseDeclaration } from '../../../src/host/parse-declaration.js';
 import { provision } from '../../../src/host/provision.js';
 import type { ProvisionedHost } from '../../../src/host/provision-execution.js';
-import { type DeclaredPf, VdpaError } from '../../../src/index.js';
+import { type DeclaredPf, VdpaError, type VirtualFunction } from '../../../src/index.js';
 import { inventory, managementDevice, pf, vf, vfDevice } from '../cli/support/inventory.js';
 
 // A host whose every answer is chosen: a driver's refusals and delays that no lab driver makes.
@@ -12,7 +12,13 @@ const oldMac = '02:00:00:00:00:01';
 const newMac = '02:00:00:00:00:02';
 
 /** A PF, and on each of its VFs the devices that are named. */
-function hostOf({ vfs = 1, names = ['vdpa0'], parents = true, mtu = 1500 } = {}) {
+function hostOf({
+  vfs = 1,
+  names = ['vdpa0'],
+  parents = true,
+  mtu = 1500,
+  parentsOf = ({ address }: VirtualFunction) => [managementDevice(`pci/${address}`)],
+} = {}) {
   const calls: string[] = [];
   let mac = oldMac;
   const note =
@@ -33,9 +39,7 @@ function hostOf({ vfs = 1, names = ['vdpa0'], parents = true, mtu = 1500 } = {})
       return inventory({
         pfs: [owner],
         vfs: functions,
-        managementDevices: state.parents
-          ? functions.map((each) => managementDevice(`pci/${each.address}`))
-          : [],
+        managementDevices: state.parents ? functions.flatMap(parentsOf) : [],
         devices: state.names.flatMap((name, index) => {
           const parent = functions[index];
           return parent ? [vfDevice(name, parent, { charDevice: null })] : [];
@@ -125,6 +129,74 @@ test('new VFs whose driver is late are waited for, and each gets its device', as
     'createDevice pci/0000:65:00.2',
     'createDevice pci/0000:65:00.3',
   ]);
+});
+
+describe('a VF whose driver makes vDPA devices on the auxiliary bus', () => {
+  /** As pds_core does: the n-th of them has no number of its VF. */
+  const on = ({ address: pciAddress, vfIndex }: VirtualFunction, ...kinds: readonly string[]) =>
+    kinds.map((kind) =>
+      managementDevice(`auxiliary/pds_core.${kind}.${(vfIndex ?? 0) + 7}`, { pciAddress }),
+    );
+
+  test('gets its device there, with the VF or later', async () => {
+    for (const vfs of [0, 2]) {
+      const { host, calls, state } = hostOf({
+        vfs,
+        names: [],
+        parentsOf: (each) => [
+          ...on(each, 'vDPA'),
+          // A scalable function of the VF is another place.
+          managementDevice('auxiliary/x.sf.1', { pciAddress: each.address }),
+        ],
+      });
+      host.enableVfs = vi.fn().mockImplementation(async () => {
+        state.vfs = 2;
+      });
+      expect(await run(host, { vfs: 2, devices: [{ on: 'all' }] })).toMatchObject({
+        obstacles: [],
+      });
+      expect(calls).toEqual([
+        'createDevice auxiliary/pds_core.vDPA.7',
+        'createDevice auxiliary/pds_core.vDPA.8',
+      ]);
+    }
+  });
+
+  test('in several places gets none, and it is said why', async () => {
+    for (const vfs of [0, 1]) {
+      const { host, calls, state } = hostOf({
+        vfs,
+        names: [],
+        parentsOf: (each) => on(each, 'vDPA', 'other'),
+      });
+      host.enableVfs = vi.fn().mockImplementation(async () => {
+        state.vfs = 1;
+      });
+      expect(await run(host, { vfs: 1, devices: [{ on: 'all' }] })).toMatchObject({
+        code: 'PROVISION_INCOMPLETE',
+        leftovers: [expect.stringContaining('several management devices stand on')],
+      });
+      expect(calls).toEqual([]);
+    }
+  });
+});
+
+test('VFs are taken away only while there are as many as the plan was made for', async () => {
+  const { host } = hostOf({ vfs: 2, names: [] });
+  const enableVfs = vi
+    .fn()
+    .mockRejectedValue(new VdpaError('DEVICE_CHANGED', 'it has 3 by now', { retry: 'later' }));
+  host.enableVfs = enableVfs;
+  expect(await run(host, { vfs: 4, shrink: true, devices: [] })).toMatchObject({
+    code: 'PROVISION_INCOMPLETE',
+    outcome: 'unchanged',
+    retry: 'later',
+  });
+  expect(enableVfs).toHaveBeenCalledWith(
+    address,
+    4,
+    expect.objectContaining({ from: 2, replace: true }),
+  );
 });
 
 test('after the signal nothing more is begun, and the reason is what is thrown', async () => {
