@@ -4,6 +4,7 @@ import type { PciAddress } from '../host/pci-address.js';
 import type { PciFunction, PhysicalFunction, VirtualFunction } from '../host/pci-function.js';
 import type { UnusableReason } from '../host/usability.js';
 import type { VdpaDevice } from '../host/vdpa-device.js';
+import type { ParentKind, SoftwareParentKind } from '../host/vdpa-parent.js';
 import { eachInTurns, indexed, mapInTurns, type Pausing } from '../turns.js';
 import type { Capabilities } from './capabilities.js';
 import type { DeviceType, ReportedDevice } from './reported-device.js';
@@ -15,6 +16,12 @@ export interface ReportOptions {
    */
   readonly allowSoftwareDevices?: boolean | undefined;
 }
+
+const softwareKinds: ReadonlySet<ParentKind> = new Set<SoftwareParentKind>([
+  'simulator',
+  'vduse',
+  'other',
+]);
 
 /** What vDPA devices without a PCI function of their own have for an id. */
 const noId = '0000';
@@ -45,7 +52,7 @@ export function* reportedDevices(
     report.push(reportedScalableFunction(id, list, pfIndex));
   }
   if (allowSoftwareDevices) {
-    const ofSoftware = devices.filter(({ id }) => id.startsWith('vdpa/'));
+    const ofSoftware = devices.filter(({ parent }) => softwareKinds.has(parent.kind));
     report.push(...(yield* mapInTurns(ofSoftware, reportedSoftware)));
   }
   return report;
@@ -57,7 +64,7 @@ function* devicesById(
 ): Pausing<Map<DeviceId, VdpaDevice[]>> {
   const index = new Map<DeviceId, VdpaDevice[]>();
   yield* eachInTurns(devices, (device) => {
-    if (device.parent.kind !== kind || device.id.startsWith('vdpa/')) return;
+    if (device.parent.kind !== kind) return;
     const list = index.get(device.id);
     if (list === undefined) index.set(device.id, [device]);
     else list.push(device);
