@@ -43,26 +43,21 @@ export type { VendorCounter, VendorStats } from './host/vendor-stats.js';
 export type { HostWatch, WatchEvents } from './host/watch.js';
 export type { WatchOptions } from './host/watch-options.js';
 export type { AddressField, AddressPattern } from './policy/address-pattern.js';
-export {
-  type BindingProfile,
-  bindingProfile,
-  unboundProfileKeys,
-} from './policy/binding-profile.js';
+export type { BindingProfile } from './policy/binding-profile.js';
 export type { DeviceRequest, PortId, RequestId, RequestSpec } from './policy/device-request.js';
-export { DeviceSpec, type DeviceSpecOptions } from './policy/device-spec.js';
+export type { DeviceSpec, DeviceSpecOptions } from './policy/device-spec.js';
 export type { DeviceSpecEntry, EnhancedExtra, Tags } from './policy/device-spec-entry.js';
-export { DeviceSpecError, type DeviceSpecProblem } from './policy/device-spec-error.js';
-export { instanceNumaPolicy, type NumaPolicy } from './policy/numa-policy.js';
-export { PciAliases } from './policy/pci-aliases.js';
-export { type PciFacts, type PhysicalFunctionIds, pciFactsOf } from './policy/pci-facts.js';
+export type { DeviceSpecError, DeviceSpecProblem } from './policy/device-spec-error.js';
+export type { NumaPolicy } from './policy/numa-policy.js';
+export type { PciAliases } from './policy/pci-aliases.js';
+export type { PciFacts, PhysicalFunctionIds } from './policy/pci-facts.js';
 export type { PoolKeys } from './policy/pool-keys.js';
-export {
-  type NeutronNetwork,
-  type NeutronPort,
-  type NeutronSegment,
-  type PortRequests,
-  portRequests,
-  type RequestOptions,
+export type {
+  NeutronNetwork,
+  NeutronPort,
+  NeutronSegment,
+  PortRequests,
+  RequestOptions,
 } from './policy/port-requests.js';
 export type { DeviceType, ReportedDevice, ReportedVdpa } from './policy/reported-device.js';
 export { type ForceOptions, VdpaHost } from './vdpa-host.js';

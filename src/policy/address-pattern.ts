@@ -36,19 +36,13 @@ export const addressFields = Object.keys(layouts) as readonly AddressField[];
 /** Another form than that of an address: too many fields, no expression, an unknown field. */
 export class AddressFormatError extends SyntaxError {}
 
-const plainAddress = /^[0-9a-f]{4}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]$/;
-
 /**
  * A PCI address as one number, in 32 bits. Null for a text that is none, and for a domain beyond
  * `ffff` (a 32-bit VMD domain), which no device_spec can speak of.
  */
 export function packAddress(text: string): number | null {
-  if (plainAddress.test(text)) {
-    const bus = Number.parseInt(text.slice(5, 7), 16);
-    const slot = Number.parseInt(text.slice(8, 10), 16);
-    const rest = (bus << 8) | (slot << 3) | (text.charCodeAt(11) & 7);
-    return Number.parseInt(text.slice(0, 4), 16) * 0x1_0000 + rest;
-  }
+  const plain = packPlain(text);
+  if (plain >= 0) return plain;
   const [, domain, bus, slot, func] = /^([^:]*):([^:]*):([^:]*)\.(.*)$/s.exec(text) ?? [];
   const values = { domain, bus, slot, function: func };
   let packed = 0;
@@ -58,6 +52,33 @@ export function packAddress(text: string): number | null {
     packed += value * 2 ** layouts[field].shift;
   }
   return packed;
+}
+
+/** The same of the kernel's own spelling, which is nearly every one; negative for any other. */
+function packPlain(text: string): number {
+  if (text.length !== plainLength) return -1;
+  let bad = colon ^ text.charCodeAt(4);
+  bad |= colon ^ text.charCodeAt(7);
+  bad |= dot ^ text.charCodeAt(10);
+  const [high, low] = [pair(text, 0), pair(text, 2)];
+  const [bus, slot] = [pair(text, 5), pair(text, 8)];
+  const func = digit(text, 11);
+  if (bad !== 0 || (high | low | bus | slot | func) < 0 || slot > 0x1f || func > 7) return -1;
+  return (high * 256 + low) * 0x1_0000 + ((bus << 8) | (slot << 3) | func);
+}
+
+const plainLength = '0000:65:00.2'.length;
+const colon = ':'.charCodeAt(0);
+const dot = '.'.charCodeAt(0);
+
+function pair(text: string, at: number): number {
+  return (digit(text, at) << 4) | digit(text, at + 1);
+}
+
+function digit(text: string, at: number): number {
+  const code = text.charCodeAt(at);
+  if (code >= 0x30 && code <= 0x39) return code - 0x30;
+  return code >= 0x61 && code <= 0x66 ? code - 0x57 : -1;
 }
 
 /**

@@ -3,7 +3,7 @@ import { type Candidate, type DeviceSpecEntry, entryMatches } from './device-spe
 import { DeviceSpecError } from './device-spec-error.js';
 import { type EntryOptions, parseEntry } from './parse-device-spec-entry.js';
 import { noPciFacts, type PciFacts } from './pci-facts.js';
-import { type PoolKeys, poolKeys } from './pool-keys.js';
+import { ofOnePool, type PoolKeys, poolKeys, poolName } from './pool-keys.js';
 import type { ReportedDevice } from './reported-device.js';
 import { fieldsOf, shown } from './written.js';
 
@@ -22,6 +22,7 @@ export class DeviceSpec {
   readonly entries: readonly DeviceSpecEntry[];
   readonly #pci: PciFacts;
   readonly #pools = new Map<string, PoolKeys>();
+  #last: { device: ReportedDevice; entry: DeviceSpecEntry; keys: PoolKeys } | null = null;
 
   private constructor(entries: readonly DeviceSpecEntry[], pci: PciFacts) {
     this.entries = entries;
@@ -60,9 +61,10 @@ export class DeviceSpec {
   poolKeys(device: ReportedDevice): PoolKeys | null {
     const entry = this.match(device);
     if (entry === null) return null;
-    const { productId, vendorId, numaNode, type, parentAddress, address, extra } = device;
-    // Thousands of devices make few pools.
-    const pool = `${entry.index} ${productId} ${vendorId} ${numaNode} ${type} ${parentAddress ?? address} ${extra['parent_ifname']}`;
+    // Thousands of devices make few pools, and those of one PF follow one another.
+    const last = this.#last;
+    if (last !== null && entry === last.entry && ofOnePool(device, last.device)) return last.keys;
+    const pool = poolName(device, entry);
     let keys = this.#pools.get(pool);
     if (keys === undefined) {
       // PFs that come and go over a long time are not to be remembered for good.
@@ -70,6 +72,7 @@ export class DeviceSpec {
       keys = Object.freeze(poolKeys(device, entry));
       this.#pools.set(pool, keys);
     }
+    this.#last = { device, entry, keys };
     return keys;
   }
 }

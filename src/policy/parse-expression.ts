@@ -187,9 +187,11 @@ class Parser {
     const tests: Test[] = [];
     do {
       const first = this.#member();
-      if (typeof first === 'string' && this.#takeForm(/-(?!\])/y) !== null) {
+      if (this.#takeForm(/-(?!\])/y) !== null) {
         const last = this.#member();
-        if (typeof last !== 'string' || last < first) throw new SyntaxError('bad character range');
+        if (typeof first !== 'string' || typeof last !== 'string' || last < first) {
+          throw new SyntaxError('bad character range');
+        }
         tests.push(this.#span(first, last));
       } else tests.push(typeof first === 'string' ? this.#span(first, first) : first);
     } while (!this.#take(']'));

@@ -1,8 +1,7 @@
-import { randomUUID } from 'node:crypto';
 import { VdpaError } from '../errors.js';
 import type { DeviceRequest, RequestId, RequestSpec } from './device-request.js';
 import { type NumaPolicy, numaPolicies } from './numa-policy.js';
-import type { RequestOptions } from './port-requests.js';
+import { type RequestOptions, randomRequestId } from './port-requests.js';
 import { truth, truthWords } from './truth.js';
 import { fieldsOf, shown } from './written.js';
 
@@ -81,7 +80,7 @@ export class PciAliases {
    */
   requests(
     flavor: string,
-    { numaPolicy = null, newRequestId = randomUUID }: RequestOptions = {},
+    { numaPolicy = null, newRequestId = randomRequestId }: RequestOptions = {},
   ): DeviceRequest[] {
     return flavor.split(',').map((wish) => {
       const [name = '', number, ...more] = wish.split(':').map((part) => part.trim());

@@ -25,3 +25,22 @@ export function poolKeys(device: ReportedDevice, { tags }: DeviceSpecEntry): Poo
   if (device.type !== 'type-PCI' && !('remote_managed' in keys)) keys['remote_managed'] = 'false';
   return keys;
 }
+
+/** What tells the pool of one device of an entry from that of another, in one text. */
+export function poolName(device: ReportedDevice, { index }: DeviceSpecEntry): string {
+  const { productId, vendorId, numaNode, type, parentAddress, address, extra } = device;
+  const place = parentAddress ?? address;
+  return `${index} ${productId} ${vendorId} ${numaNode} ${type} ${place} ${extra['parent_ifname']}`;
+}
+
+/** Whether two devices of the same entry have the same `poolName`. */
+export function ofOnePool(one: ReportedDevice, other: ReportedDevice): boolean {
+  return (
+    (one.parentAddress ?? one.address) === (other.parentAddress ?? other.address) &&
+    one.type === other.type &&
+    one.numaNode === other.numaNode &&
+    one.productId === other.productId &&
+    one.vendorId === other.vendorId &&
+    one.extra['parent_ifname'] === other.extra['parent_ifname']
+  );
+}

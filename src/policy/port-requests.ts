@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { VdpaError } from '../errors.js';
 import type { DeviceRequest, PortId, RequestId, RequestSpec } from './device-request.js';
 import { type NumaPolicy, parseNumaPolicy } from './numa-policy.js';
@@ -45,6 +44,9 @@ export interface PortRequests {
   readonly tunneled: boolean;
 }
 
+/** The global loads node's cryptography when it is first used; importing that takes as long as all the rest. */
+export const randomRequestId = (): string => crypto.randomUUID();
+
 /** The kinds of port that need a device, by the type that the device must have; null: any type. */
 const deviceTypes: ReadonlyMap<string, string | null> = new Map([
   ['direct', null],
@@ -66,7 +68,7 @@ const tunnels: ReadonlySet<string> = new Set(['vxlan', 'gre', 'geneve']);
 export function portRequests(
   ports: readonly NeutronPort[],
   networks: readonly NeutronNetwork[],
-  { numaPolicy = null, newRequestId = randomUUID }: RequestOptions = {},
+  { numaPolicy = null, newRequestId = randomRequestId }: RequestOptions = {},
 ): PortRequests {
   const known = new Map(networks.map((network) => [network.id, network]));
   const physnets = new Set<string>();

@@ -29,7 +29,7 @@ export interface ReportedDevice {
   readonly parentAddress: PciAddress | null;
   /** What else is known of it, as nova's `extra_info` has it: `parent_ifname`, `capabilities`, … */
   readonly extra: Readonly<Record<string, string>>;
-  /** Null unless its type is `vdpa`. */
+  /** Null unless its type is `vdpa`, and of one that is held back because it lost its vDPA device. */
   readonly vdpa: ReportedVdpa | null;
   /** Why it cannot be claimed as it stands; empty when it can. Such a device has a record, and no pool. */
   readonly reasons: readonly string[];

@@ -166,8 +166,17 @@ describe('the modules of the library', () => {
     expect([...loaded].filter((to) => !to.endsWith('.ts') && !to.startsWith('node:'))).toEqual([]);
   });
 
-  test('index.ts only re-exports', () => {
-    const code = readFileSync(join(src, 'index.ts'), 'utf8');
+  test('of policy load nothing but each other and the error', () => {
+    const loaded = [...loadedWith('policy/index.ts')];
+    expect(loaded).toContain('policy/device-spec.ts');
+    const others = loaded.filter((to) => !to.startsWith('policy/'));
+    expect(others.toSorted()).toEqual(['errors.ts', 'host/pci-address.ts']);
+    // They have an entrance of their own, so that who only watches a host does not load them.
+    expect([...loadedWith('index.ts')].filter((to) => to.startsWith('policy/'))).toEqual([]);
+  });
+
+  test.each(['index.ts', 'policy/index.ts'])('%s only re-exports', (file) => {
+    const code = readFileSync(join(src, file), 'utf8');
     expect(code.replaceAll(/export (?:type )?\{[^}]*\} from '[^']+';/g, '').trim()).toBe('');
   });
 });

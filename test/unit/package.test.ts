@@ -19,11 +19,12 @@ describe('the package manifest', () => {
   });
 
   test('exports what has been built', () => {
-    const { types, default: main } = manifest.exports['.'];
-    for (const path of [types, main, manifest.main, manifest.types, manifest.bin['vdpa-host']]) {
+    const { '.': main, './policy': policy } = manifest.exports;
+    const entrances = [main, policy].flatMap(({ types, default: module }) => [types, module]);
+    for (const path of [...entrances, manifest.main, manifest.types, manifest.bin['vdpa-host']]) {
       expect([path, existsSync(join(root, path))]).toEqual([path, true]);
     }
-    expect(Object.keys(manifest.exports)).toEqual(['.', './package.json']);
+    expect(Object.keys(manifest.exports)).toEqual(['.', './policy', './package.json']);
   });
 
   test('needs at run time no more than what the library imports', () => {
