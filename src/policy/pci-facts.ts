@@ -1,6 +1,6 @@
 import type { Inventory } from '../host/inventory.js';
 import type { PciAddress } from '../host/pci-address.js';
-import type { PciFunction, PhysicalFunction } from '../host/pci-function.js';
+import type { PciFunction } from '../host/pci-function.js';
 
 /**
  * What an entry of device_spec needs to know of the host beyond the device in question. It is asked
@@ -34,19 +34,15 @@ export const noPciFacts: PciFacts = {
 export function pciFactsOf(inventory: Inventory): PciFacts {
   // Most device_specs ask for neither: each index is made when it is first needed.
   let netdevs: ReadonlyMap<string, PciAddress> | undefined;
-  let pfs: ReadonlyMap<PciAddress, PhysicalFunction> | undefined;
+  let pfs: ReadonlyMap<PciAddress, PhysicalFunctionIds> | undefined;
   return {
     functionOfNetdev: (name) => {
       netdevs ??= netdevIndex(inventory);
       return netdevs.get(name) ?? null;
     },
     physicalFunction: (address) => {
-      pfs ??= new Map(inventory.pfs.map((pf) => [pf.address, pf]));
-      const pf = pfs.get(address);
-      // The kernel calls a PF what it has room for VFs.
-      if (pf === undefined || pf.totalVfs === 0) return null;
-      const vf = inventory.vfs.find(({ pfAddress }) => pfAddress === address);
-      return { vendorId: pf.vendorId, productId: pf.deviceId, vfProductId: vf?.deviceId ?? null };
+      pfs ??= pfIndex(inventory);
+      return pfs.get(address) ?? null;
     },
   };
 }
@@ -58,4 +54,17 @@ function netdevIndex({ pfs, vfs, others }: Inventory): Map<string, PciAddress> {
   };
   for (const list of [pfs, vfs, others]) list.forEach(add);
   return index;
+}
+
+function pfIndex({ pfs, vfs }: Inventory): Map<PciAddress, PhysicalFunctionIds> {
+  // All VFs of a PF have the same ids.
+  const vfProducts = new Map(vfs.map(({ pfAddress, deviceId }) => [pfAddress, deviceId]));
+  // The kernel calls a PF what it has room for VFs.
+  const able = pfs.filter(({ totalVfs }) => totalVfs > 0);
+  return new Map(
+    able.map(({ address, vendorId, deviceId }) => [
+      address,
+      { vendorId, productId: deviceId, vfProductId: vfProducts.get(address) ?? null },
+    ]),
+  );
 }

@@ -39,6 +39,7 @@ export function runFile(path: string): Result {
   for (const line of text.split('\n')) {
     if (line.trim() === '') continue;
     const recorded = readCase(line);
+    if (recorded?.case?.op === undefined) throw new Error(`${path} has a line that is no case`);
     const found = decide(recorded);
     if (found.length === 0) passed++;
     else
