@@ -80,7 +80,10 @@ export function holderText(holder: StoreOwner | 'unknown'): string {
 
 function connected(file: string, create: boolean): Connection {
   try {
-    return connect(`${file}.lock`, { timeoutMs: lookMs, create });
+    const db = connect(`${file}.lock`, { timeoutMs: lookMs, create });
+    // Nothing is ever written to it, so no journal lies beside it.
+    db.pragma('journal_mode = MEMORY');
+    return db;
   } catch (error) {
     throw storeError(error, `${file}.lock`, 'open');
   }
