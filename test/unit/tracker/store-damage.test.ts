@@ -107,7 +107,7 @@ describe('a damaged store is refused, with what to do:', () => {
           path,
           `UPDATE devices SET body = json_set(body, '$.claimId', 'a') WHERE id = '${deviceId(7)}'`,
         ),
-      /device pci\/0000:10:00\.7: claimId: /,
+      /device pci\/0000:10:00\.7 is available with claim a/,
     ],
     [
       'a record of another device',
