@@ -19,7 +19,7 @@ export default defineConfig({
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], ...onBusyMachine } },
       { test: { name: 'conformance', include: ['test/conformance/*.test.ts'], ...onBusyMachine } },
       { test: { name: 'addon', include: ['test/addon/**/*.test.ts'], ...onBusyMachine } },
-      // Boots the lab from outside: tests of the lab itself.
+      // Boots the lab from outside: tests of the lab itself, and of what survives its end.
       {
         test: {
           name: 'lab-runner',

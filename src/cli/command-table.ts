@@ -14,5 +14,6 @@ export const commandTable: ReadonlyMap<string, () => Promise<Command>> = new Map
   ['vfs', async () => (await import('./commands/vfs.js')).command],
   ['provision', async () => (await import('./commands/provision.js')).command],
   ['doctor', async () => (await import('./commands/doctor.js')).command],
+  ['store', async () => (await import('./commands/store.js')).command],
   ['capture', async () => (await import('./commands/capture.js')).command],
 ]);

@@ -1,4 +1,5 @@
 import type { HostWatch, VdpaHost, VdpaHostOptions, WatchOptions } from '../index.js';
+import type { StoreCheck } from '../tracker/store-check.js';
 import type { Document } from './documents/document.js';
 import type { ExitCode } from './io.js';
 import type { Terminal } from './view/terminal.js';
@@ -59,6 +60,8 @@ export interface CommandContext {
   readonly signal: AbortSignal | undefined;
   /** Opens the host at the first call; it is closed after the command. */
   host(): Promise<HostReader & HostChanger>;
+  /** Reads a store of claims for what is wrong with it. */
+  checkStore(file: string): Promise<StoreCheck>;
   /** What time it is. */
   now(): Date;
   /** Prints to stdout: all that there is to say. */

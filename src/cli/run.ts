@@ -1,5 +1,6 @@
 import { abortable } from '../abortable.js';
 import type { VdpaHostOptions } from '../index.js';
+import type { StoreCheck } from '../tracker/store-check.js';
 import type { CommandContext, HostChanger, HostReader } from './command.js';
 import { documentText } from './documents/document.js';
 import { reportError } from './error-report.js';
@@ -10,12 +11,17 @@ import { terminalOf } from './view/terminal.js';
 /** What the command uses of the library. */
 export interface Services {
   openHost(options: VdpaHostOptions): Promise<HostReader & HostChanger>;
+  checkStore(file: string): Promise<StoreCheck>;
 }
 
 const library: Services = {
   async openHost(options) {
     const { VdpaHost } = await import('../vdpa-host.js');
     return await VdpaHost.open(options);
+  },
+  async checkStore(file) {
+    const { checkStore } = await import('../tracker/store-check.js');
+    return checkStore(file);
   },
 };
 
@@ -54,6 +60,7 @@ async function runCommand(
     hostOptions,
     terminal: terminalOf(io, noColour === true),
     signal: io.signal,
+    checkStore: (file) => services.checkStore(file),
     now: io.now ?? (() => new Date()),
     host() {
       opened ??= services.openHost(hostOptions);

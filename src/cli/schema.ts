@@ -37,7 +37,8 @@ const abi = z
   .strictObject({ maxAttribute: count, commands: z.array(count) })
   .nullable()
   .meta({ description: 'null without the vdpa netlink family' });
-const time = z.iso.datetime().meta({ description: 'when it was printed, UTC' });
+const instant = z.iso.datetime();
+const time = instant.meta({ description: 'when it was printed, UTC' });
 
 const changes = strings.meta({ description: 'keys whose values differ' });
 const event = z.discriminatedUnion('type', [
@@ -207,6 +208,28 @@ export const documentSchemas = {
         }),
       )
       .meta({ description: "whom the VFs' nodes are to belong to" }),
+  }),
+  'store-check': z.strictObject({
+    ...head('store-check'),
+    file: z.string().startsWith('/'),
+    sound: z.boolean().meta({ description: 'exactly when faults is empty' }),
+    owned: z.boolean().meta({ description: 'a process holds its lock' }),
+    owner: z
+      .strictObject({ pid: count, command: z.string(), since: instant })
+      .nullable()
+      .meta({ description: 'null also when the owner cannot be named' }),
+    content: z
+      .strictObject({
+        schema: count,
+        epoch: z.string(),
+        revision: count,
+        fence: count,
+        devices: count,
+        claims: count,
+      })
+      .nullable()
+      .meta({ description: 'null when the store cannot be read' }),
+    faults: z.array(z.strictObject({ message: z.string(), cure: z.string() })),
   }),
   error: z.strictObject({ ...head('error'), error }),
 } satisfies Record<DocumentKind, z.ZodType>;

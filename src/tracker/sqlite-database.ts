@@ -11,7 +11,7 @@ import { conflictOf, type EncodedChange, type StoredVersions } from './store-cha
 import type { StorePath } from './store-path.js';
 
 /** How long a transaction of somebody else (a person in the sqlite3 shell) is waited for. */
-const busyMs = 5000;
+const busyMs = 2000;
 /** How many removals `changes` knows. */
 const keptRemovals = 10_000;
 

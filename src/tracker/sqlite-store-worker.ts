@@ -5,11 +5,8 @@ import {
   workerData,
 } from 'node:worker_threads';
 import type { VdpaError } from '../errors.js';
-import { SqliteDatabase } from './sqlite-database.js';
-import { storeError } from './sqlite-error.js';
+import { type OwnedDatabase, ownDatabase } from './sqlite-ownership.js';
 import type { Answer, ErrorFacts, Question, Setup } from './sqlite-store-messages.js';
-import { StoreLock } from './store-lock.js';
-import { assertWritable, storePath } from './store-path.js';
 
 // The thread that owns the store. It answers questions in their order; commits that wait together
 // are made durable together.
@@ -19,14 +16,12 @@ type Commit = Extract<Question, { kind: 'commit' }>;
 /** A store that is open, until a commit fails in a way that leaves its content in doubt. */
 class Owner {
   readonly #port: MessagePort;
-  readonly #database: SqliteDatabase;
-  readonly #lock: StoreLock;
+  readonly #owned: OwnedDatabase;
   #doubt: ErrorFacts | null = null;
 
-  constructor(port: MessagePort, database: SqliteDatabase, lock: StoreLock) {
+  constructor(port: MessagePort, owned: OwnedDatabase) {
     this.#port = port;
-    this.#database = database;
-    this.#lock = lock;
+    this.#owned = owned;
   }
 
   answer(questions: readonly Question[]): void {
@@ -53,7 +48,7 @@ class Owner {
   #commit(commits: readonly Commit[]): Answer[] {
     if (this.#doubt !== null) return this.#refuse(commits, this.#doubt);
     try {
-      const results = this.#database.commit(commits.flatMap(({ changes }) => changes));
+      const results = this.#owned.database.commit(commits.flatMap(({ changes }) => changes));
       let at = 0;
       return commits.map(({ id, changes }) => {
         const from = at;
@@ -74,15 +69,14 @@ class Owner {
   #changes(id: number, from: number): Answer {
     if (this.#doubt !== null) return { id, error: this.#doubt };
     try {
-      return { id, changes: this.#database.changes(from) };
+      return { id, changes: this.#owned.database.changes(from) };
     } catch (error) {
       return { id, error: factsOf(error as VdpaError) };
     }
   }
 
   #close(): void {
-    this.#database.close();
-    this.#lock.release();
+    this.#owned.close();
     this.#port.close();
   }
 }
@@ -93,35 +87,26 @@ function factsOf(error: VdpaError): ErrorFacts {
 }
 
 function run(port: MessagePort, { path }: Setup): void {
-  let lock: StoreLock | undefined;
+  const tell = (answers: readonly Answer[]): void => port.postMessage(answers);
+  let owned: OwnedDatabase;
   try {
-    const place = storePath(path);
-    assertWritable(place);
-    lock = StoreLock.take(place.file);
-    // Once more: who had the lock may have made it.
-    const database = SqliteDatabase.open(storePath(path));
-    try {
-      port.postMessage([{ id: 0, opened: database.read() }] satisfies Answer[]);
-    } catch (error) {
-      database.close();
-      throw error;
-    }
-    const owner = new Owner(port, database, lock);
-    port.on('message', (first: Question) => {
-      const questions = [first];
-      for (;;) {
-        const next = receiveMessageOnPort(port);
-        if (next === undefined) break;
-        questions.push(next.message);
-      }
-      owner.answer(questions);
-    });
+    owned = ownDatabase(path);
   } catch (error) {
-    lock?.release();
-    port.postMessage([
-      { id: 0, error: factsOf(storeError(error, path, 'open')) },
-    ] satisfies Answer[]);
+    // With nobody listening, the thread ends.
+    tell([{ id: 0, error: factsOf(error as VdpaError) }]);
+    return;
   }
+  tell([{ id: 0, opened: owned.opened }]);
+  const owner = new Owner(port, owned);
+  port.on('message', (first: Question) => {
+    const questions = [first];
+    for (;;) {
+      const next = receiveMessageOnPort(port);
+      if (next === undefined) break;
+      questions.push(next.message);
+    }
+    owner.answer(questions);
+  });
 }
 
 if (parentPort === null) throw new TypeError('this module runs in a worker thread');

@@ -4,6 +4,9 @@ import type { Answer, Question, Setup } from './sqlite-store-messages.js';
 import type { ChangeResult, ChangesSince, OpenedStore, Store, StoreChange } from './store.js';
 import { assertOneWriteEach, encodeChange } from './store-change.js';
 
+/** The question that is not asked: starting the thread is. */
+const openingId = 0;
+
 interface Waiting {
   resolve(answer: Answer): void;
   reject(error: unknown): void;
@@ -38,6 +41,8 @@ export class SqliteStore implements Store {
       if (!('opened' in answer)) throw new TypeError('the thread answers what was not asked');
       return answer.opened;
     } catch (error) {
+      // Until it is gone, it may hold files; and the process has to stay for that.
+      thread.end();
       await thread.ended;
       this.#thread = null;
       throw error;
@@ -84,7 +89,7 @@ class StoreThread {
   readonly #path: string;
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
-  #asked = 0;
+  #asked = openingId + 1;
   #dead: VdpaError | null = null;
 
   constructor(path: string) {
@@ -92,8 +97,10 @@ class StoreThread {
     this.#worker = new Worker(new URL('./sqlite-store-worker.js', import.meta.url), {
       workerData: { path } satisfies Setup,
       name: 'vdpa-host store',
+      // What the program was started with is about its own file: --input-type, --eval, --watch.
+      execArgv: [],
     });
-    this.opened = this.#answerTo(this.#asked++);
+    this.opened = this.#answerTo(openingId);
     this.#worker.on('message', (answers: readonly Answer[]) => this.#take(answers));
     this.ended = new Promise((resolve) => {
       this.#worker.once('error', (error) => this.#die(error));
@@ -144,10 +151,18 @@ class StoreThread {
   }
 
   #die(cause: Error): void {
+    const open = !this.#waiting.has(openingId);
     this.#dead ??= new VdpaError(
       'STORE_FAILED',
-      `the store ${this.#path} failed, and whether the last changes are in it is not known: open it again and read: ${cause.message}`,
-      { outcome: 'unknown', retry: 'after-fix', step: `commit to ${this.#path}`, cause },
+      open
+        ? `the store ${this.#path} failed, and whether the last changes are in it is not known: open it again and read: ${cause.message}`
+        : `the store ${this.#path} could not be opened: ${cause.message}`,
+      {
+        outcome: open ? 'unknown' : 'unchanged',
+        retry: 'after-fix',
+        step: `${open ? 'commit to' : 'open'} ${this.#path}`,
+        cause,
+      },
     );
     for (const { reject } of this.#waiting.values()) reject(this.#dead);
     this.#waiting.clear();

@@ -1,7 +1,8 @@
 import { VdpaError } from '../errors.js';
 import { schemaVersion } from './sqlite-schema.js';
 import type { StoreState } from './store.js';
-import { holderOf, type StoreHolder } from './store-lock.js';
+import type { StoreHolder } from './store-holder.js';
+import { holderOf } from './store-lock.js';
 import { storePath } from './store-path.js';
 import { openStoreReader } from './store-reader.js';
 

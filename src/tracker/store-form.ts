@@ -1,70 +1,124 @@
-import { z } from 'zod';
 import type { DeviceRequest } from '../policy/device-request.js';
 import { numaPolicies } from '../policy/numa-policy.js';
 import type { ReportedDevice } from '../policy/reported-device.js';
-import type { Claim } from './claim.js';
+import type { Claim, ClaimedDevice } from './claim.js';
 import type { DeviceRecord } from './device-record.js';
 
 // What a stored document must be, so that nonsense is refused and not worked with. Further keys are
-// let be. Whoever adds a key to a document gets an error here until it is checked as well.
+// let be. Whoever adds a key to a document gets an error here until it is checked as well. By hand,
+// as every command that opens a store would wait longer for a library than for all else.
 
-type Shape<T> = { readonly [Key in keyof Required<T>]: z.ZodType };
+/** What is wrong with a value, after the path to it: `device.id: is no text`. Null: nothing. */
+type Check = (value: unknown) => string | null;
+type Shape<T> = { readonly [Key in keyof Required<T>]: Check };
 
-const text = z.string();
-const name = z.string().min(1);
-const whole = z.int().min(0);
+const that =
+  (holds: (value: unknown) => boolean, wrong: string): Check =>
+  (value) =>
+    holds(value) ? null : `: ${wrong}`;
 
-const reportedDevice = z.looseObject({
+const text = that((value) => typeof value === 'string', 'is no text');
+const name = that((value) => typeof value === 'string' && value !== '', 'is no name');
+const boolean = that((value) => typeof value === 'boolean', 'is neither true nor false');
+const from = (least: number): Check =>
+  that(
+    (value) => Number.isSafeInteger(value) && Number(value) >= least,
+    `is no number from ${least}`,
+  );
+const whole = from(0);
+const oneOf = (...words: readonly string[]): Check =>
+  that((value) => words.some((word) => word === value), `is none of ${words.join(', ')}`);
+const nullable =
+  (check: Check): Check =>
+  (value) =>
+    value === null ? null : check(value);
+const optional =
+  (check: Check): Check =>
+  (value) =>
+    value === undefined ? null : check(value);
+
+const listOf =
+  (check: Check): Check =>
+  (value) =>
+    Array.isArray(value) ? firstWrong(value.entries(), check) : ': is no list';
+
+const mapOf =
+  (check: Check): Check =>
+  (value) =>
+    isObject(value) ? firstWrong(Object.entries(value), check) : ': is no object';
+
+function shape<T>(checks: Shape<T>): Check {
+  const entries = Object.entries<Check>(checks);
+  return (value) => {
+    if (!isObject(value)) return ': is no object';
+    for (const [key, check] of entries) {
+      const wrong = check(value[key]);
+      if (wrong !== null) return `.${key}${wrong}`;
+    }
+    return null;
+  };
+}
+
+function firstWrong(
+  entries: Iterable<readonly [string | number, unknown]>,
+  check: Check,
+): string | null {
+  for (const [key, value] of entries) {
+    const wrong = check(value);
+    if (wrong !== null) return `.${key}${wrong}`;
+  }
+  return null;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+const reportedDevice = shape<ReportedDevice>({
   id: name,
-  type: z.enum(['type-PCI', 'type-PF', 'type-VF', 'vdpa']),
-  address: name.nullable(),
+  type: oneOf('type-PCI', 'type-PF', 'type-VF', 'vdpa'),
+  address: nullable(name),
   vendorId: text,
   productId: text,
-  numaNode: z.int().nullable(),
-  parentAddress: name.nullable(),
-  extra: z.record(text, text),
-  vdpa: z.looseObject({ name, charDevice: name.nullable() }).nullable(),
-  reasons: z.array(text),
-} satisfies Shape<ReportedDevice>);
+  numaNode: nullable(that(Number.isSafeInteger, 'is no whole number')),
+  parentAddress: nullable(name),
+  extra: mapOf(text),
+  vdpa: nullable(shape({ name, charDevice: nullable(name) })),
+  reasons: listOf(text),
+});
 
-const deviceRecord = z
-  .looseObject({
-    device: reportedDevice,
-    home: name.nullable(),
-    status: z.enum(['available', 'claimed', 'allocated', 'unclaimable', 'unavailable']),
-    claimId: name.nullable(),
-    instance: name.nullable(),
-    requestId: name.nullable(),
-    pending: reportedDevice.nullable(),
-    vanished: z.boolean(),
-    released: whole,
-  } satisfies Shape<DeviceRecord>)
-  .refine(
-    ({ status, claimId }) =>
-      (status === 'claimed' || status === 'allocated') === (claimId !== null),
-    { error: 'has a claim exactly when it is claimed or allocated', path: ['claimId'] },
-  );
+const deviceRecord = shape<DeviceRecord>({
+  device: reportedDevice,
+  home: nullable(name),
+  status: oneOf('available', 'claimed', 'allocated', 'unclaimable', 'unavailable'),
+  claimId: nullable(name),
+  instance: nullable(name),
+  requestId: nullable(name),
+  pending: nullable(reportedDevice),
+  vanished: boolean,
+  released: whole,
+});
 
-const deviceRequest = z.looseObject({
+const deviceRequest = shape<DeviceRequest>({
   requestId: name,
-  count: z.int().min(1),
-  spec: z.array(z.record(text, text.nullable())),
-  numaPolicy: z.enum(numaPolicies).nullable(),
-  alias: text.nullable(),
-  portId: name.nullable(),
-  deviceIds: z.array(name).optional(),
-} satisfies Shape<DeviceRequest>);
+  count: from(1),
+  spec: listOf(mapOf(nullable(text))),
+  numaPolicy: nullable(oneOf(...numaPolicies)),
+  alias: nullable(text),
+  portId: nullable(name),
+  deviceIds: optional(listOf(name)),
+});
 
-const claim = z.looseObject({
+const claim = shape<Claim>({
   id: name,
-  fence: z.int().min(1),
+  fence: from(1),
   instance: name,
-  migration: name.nullable(),
-  status: z.enum(['claimed', 'allocated']),
-  requests: z.array(deviceRequest),
-  numaCells: z.array(whole).nullable(),
-  devices: z.array(z.looseObject({ deviceId: name, requestId: name })),
-} satisfies Shape<Claim>);
+  migration: nullable(name),
+  status: oneOf('claimed', 'allocated'),
+  requests: listOf(deviceRequest),
+  numaCells: nullable(listOf(whole)),
+  devices: listOf(shape<ClaimedDevice>({ deviceId: name, requestId: name })),
+});
 
 /** A document that is not what it should be; its message says which, and where it is wrong. */
 export class MalformedDocument extends Error {
@@ -75,6 +129,10 @@ export class MalformedDocument extends Error {
 export function readDeviceRecord(id: string, body: string): DeviceRecord {
   const record = parsed<DeviceRecord>(deviceRecord, `device ${id}`, body);
   assertOwnId(`device ${id}`, id, record.device.id);
+  const taken = record.status === 'claimed' || record.status === 'allocated';
+  if (taken !== (record.claimId !== null)) {
+    throw new MalformedDocument(`device ${id} is ${record.status} with claim ${record.claimId}`);
+  }
   return record;
 }
 
@@ -85,17 +143,16 @@ export function readClaim(id: string, body: string): Claim {
   return value;
 }
 
-function parsed<T>(form: z.ZodType, what: string, body: string): T {
+function parsed<T>(check: Check, what: string, body: string): T {
   let value: unknown;
   try {
     value = JSON.parse(body);
   } catch (error) {
     throw new MalformedDocument(`${what} is no JSON`, { cause: error });
   }
-  const { error } = form.safeParse(value);
-  if (error === undefined) return value as T;
-  const [issue] = error.issues;
-  throw new MalformedDocument(`${what}: ${issue?.path.join('.')}: ${issue?.message}`);
+  const wrong = check(value);
+  if (wrong !== null) throw new MalformedDocument(`${what}: ${wrong.replace(/^(\.|: )/, '')}`);
+  return value as T;
 }
 
 function assertOwnId(what: string, stored: string, own: string): void {

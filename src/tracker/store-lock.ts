@@ -2,20 +2,10 @@ import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { VdpaError } from '../errors.js';
 import { type Connection, connect } from './sqlite-engine.js';
 import { sqliteCode, storeError } from './sqlite-error.js';
+import { holderText, type StoreHolder, type StoreOwner } from './store-holder.js';
 
 /** Who looks whether the lock is held holds it for that moment; nobody is turned away for that. */
 const lookMs = 500;
-
-/** Who owns a store, as the owner wrote it. */
-export interface StoreOwner {
-  readonly pid: number;
-  readonly command: string;
-  /** When it took the store, UTC: told to people, and nothing is decided by it. */
-  readonly since: string;
-}
-
-/** What the lock says. Null: nobody has it; `unknown`: somebody whose name cannot be read. */
-export type StoreHolder = StoreOwner | 'unknown' | null;
 
 /**
  * The lock of a store: the kernel gives it back when its holder dies, however that happens.
@@ -71,16 +61,12 @@ export function holderOf(file: string): StoreHolder {
   }
 }
 
-/** A holder in words. */
-export function holderText(holder: StoreOwner | 'unknown'): string {
-  if (holder === 'unknown') return 'a process that has not said who it is';
-  const own = holder.pid === process.pid ? ', this one' : '';
-  return `process ${holder.pid}${own} (${holder.command}) since ${holder.since}`;
-}
-
 function connected(file: string, create: boolean): Connection {
   try {
-    return connect(`${file}.lock`, { timeoutMs: lookMs, create });
+    const db = connect(`${file}.lock`, { timeoutMs: lookMs, create });
+    // Nothing is ever written to it, so no journal lies beside it.
+    db.pragma('journal_mode = MEMORY');
+    return db;
   } catch (error) {
     throw storeError(error, `${file}.lock`, 'open');
   }

@@ -36,11 +36,12 @@ export function storePath(path: string): StorePath {
   const wanted = resolve(path);
   const folder = tried(wanted, () => realpathSync(dirname(wanted)), {
     ENOENT: `the folder ${dirname(wanted)} does not exist: create it`,
-    ENOTDIR: `${dirname(wanted)} is no folder`,
+    ENOTDIR: `${dirname(wanted)} is below what is no folder`,
     EACCES: `the folder ${dirname(wanted)} cannot be entered: run as its owner`,
   });
   const found = tried(wanted, () => realOf(join(folder, basename(wanted))), {
     ENOENT: `${wanted} is a link to nothing`,
+    ENOTDIR: `${dirname(wanted)} is no folder`,
   });
   if (found === null) return { file: join(folder, basename(wanted)), folder, exists: false };
   const { file, stats } = found;

@@ -10,7 +10,7 @@ import { assertOurs } from './sqlite-schema.js';
 import type { ChangesSince, OpenedStore } from './store.js';
 import { storePath } from './store-path.js';
 
-const busyMs = 5000;
+const busyMs = 2000;
 const strayHoldings = `
   WITH held (claim, device) AS (
     SELECT claims.id, devices.value ->> 'deviceId'

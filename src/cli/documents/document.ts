@@ -16,6 +16,7 @@ export type DocumentKind =
   | 'bind'
   | 'vfs'
   | 'provision'
+  | 'store-check'
   | 'error';
 
 /** What every document begins with. */

@@ -116,6 +116,7 @@ describe('real documents fit', () => {
     ['show', ['show', '0000:65:00.3']],
     ['show', ['show', 'vduse']],
     ['doctor', ['doctor']],
+    ['store-check', ['store', 'check', '/var/lib/vdpa-host/store']],
     ['capture', ['capture', 'host.tar.gz']],
     ['create', ['create', 'pci/0000:b3:00.2']],
     ['delete', ['delete', 'vdpa2']],

@@ -2,7 +2,23 @@ import type { HostChanger, HostReader } from '../../../../src/cli/command.js';
 import type { CliIo } from '../../../../src/cli/io.js';
 import { run } from '../../../../src/cli/run.js';
 import type { VdpaHostOptions } from '../../../../src/index.js';
+import type { StoreCheck } from '../../../../src/tracker/store-check.js';
 import { fakeHost } from './fake-host.js';
+
+/** The store of docs/cli.md. */
+export const soundStore: StoreCheck = {
+  file: '/var/lib/vdpa-host/store',
+  holder: { pid: 812, command: 'vdpa-host agent', since: '2026-01-02T08:15:00.000Z' },
+  content: {
+    schema: 1,
+    epoch: '5f0c2a86-33cd-4d0e-9c6a-1a7c6a0f5b1e',
+    revision: 8123,
+    fence: 411,
+    devices: 64,
+    claims: 3,
+  },
+  faults: [],
+};
 
 export interface CliRun {
   readonly code: number;
@@ -17,8 +33,9 @@ export async function runCli(
   argv: readonly string[],
   {
     host = fakeHost(),
+    store = soundStore,
     ...io
-  }: { host?: HostReader & HostChanger } & Partial<
+  }: { host?: HostReader & HostChanger; store?: StoreCheck } & Partial<
     Pick<CliIo, 'isTty' | 'env' | 'columns' | 'signal' | 'now'>
   > = {},
 ): Promise<CliRun> {
@@ -45,6 +62,7 @@ export async function runCli(
         opened = options;
         return host;
       },
+      checkStore: async (file) => ({ ...store, file }),
     },
   );
   return { code, opened, ...texts };

@@ -1,0 +1,28 @@
+import type { DeviceId } from '../host/device-id.js';
+import type { TrackerFinding } from '../tracker/audit.js';
+import type { Claim, InstanceId } from '../tracker/claim.js';
+import type { DeviceRecord } from '../tracker/device-record.js';
+import type { Living } from '../tracker/orphans.js';
+import type {
+  ClaimArguments,
+  ClaimSelection,
+  PoolSummary,
+  ReleaseSelection,
+} from '../tracker/tracker.js';
+
+/**
+ * What may be asked of whoever keeps a host's records: this process, or over a socket the one that
+ * owns the store. Each is as the `Tracker`'s of the same name.
+ */
+export interface ClaimDesk {
+  claim(wanted: ClaimArguments): Promise<Claim>;
+  allocate(selection: ClaimSelection): Promise<Claim[]>;
+  release(selection: ReleaseSelection): Promise<DeviceId[]>;
+  supports(wanted: Pick<ClaimArguments, 'requests' | 'numaCells'>): Promise<boolean>;
+  pools(): Promise<PoolSummary[]>;
+  records(): Promise<DeviceRecord[]>;
+  claims(instance?: InstanceId): Promise<Claim[]>;
+  reconcile(living: Living): Promise<Claim[]>;
+  audit(living?: Living | null): Promise<TrackerFinding[]>;
+  heal(living?: Living | null): Promise<TrackerFinding[]>;
+}

@@ -1,0 +1,80 @@
+import { readdirSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import Database from 'better-sqlite3';
+import { describe, expect, test } from 'vitest';
+import { SqliteDatabase } from '../../../src/tracker/sqlite-database.js';
+import { ownDatabase } from '../../../src/tracker/sqlite-ownership.js';
+import { encodeChange } from '../../../src/tracker/store-change.js';
+import { storePath } from '../../../src/tracker/store-path.js';
+import { closedStore } from '../../support/made-stores.js';
+import { newStorePath } from '../../support/store-files.js';
+import { adding } from '../../support/stored.js';
+
+describe('the file of a store', () => {
+  test('waits for the disk with every commit, on every connection', () => {
+    const path = newStorePath();
+    for (let round = 0; round < 3; round++) {
+      const database = SqliteDatabase.open(storePath(path));
+      expect(database.synchronous).toBe(2);
+      database.close();
+    }
+  });
+
+  test("is its owner's alone, and so is everything beside it", () => {
+    const path = newStorePath();
+    const { database, close } = ownDatabase(path);
+    database.commit([encodeChange(adding(0))]);
+    const modes = readdirSync(dirname(path)).map((name) => [
+      name,
+      (statSync(join(dirname(path), name)).mode & 0o077).toString(8),
+    ]);
+    close();
+    expect(modes.filter(([name]) => name !== 'store.lock')).toEqual(
+      ['store', 'store-shm', 'store-wal', 'store.owner'].map((name) => [name, '0']),
+    );
+  });
+
+  test('is made anew over what a killed maker left', () => {
+    const path = newStorePath();
+    writeFileSync(`${path}.new`, 'half');
+    writeFileSync(`${path}.new-wal`, 'half');
+    const { opened, close } = ownDatabase(path);
+    expect(opened.revision).toBe(0);
+    close();
+    expect(readdirSync(dirname(path)).toSorted()).toEqual(['store', 'store.lock']);
+  });
+
+  test('is busy while another program writes, and goes on when that ends', () => {
+    const path = closedStore();
+    const database = SqliteDatabase.open(storePath(path));
+    const shell = new Database(path);
+    shell.exec('BEGIN IMMEDIATE');
+    expect(() => database.commit([{ devices: [], claims: [] }])).toThrow(
+      expect.objectContaining({ code: 'STORE_BUSY', outcome: 'unchanged', retry: 'later' }),
+    );
+    shell.exec('ROLLBACK');
+    expect(database.commit([{ devices: [], claims: [] }])).toEqual([
+      { committed: true, revision: 3 },
+    ]);
+    shell.close();
+    database.close();
+  });
+
+  test('forgets the oldest removals, and then says so', () => {
+    const path = newStorePath();
+    const database = SqliteDatabase.open(storePath(path));
+    const write = (from: number | null, body: string | null) => ({ id: 'x', from, body });
+    const [making, removing] = [write(null, '{}'), write(1, null)].map((device) => ({
+      devices: [device],
+      claims: [],
+    }));
+    if (making === undefined || removing === undefined) throw new Error('no changes');
+    for (let round = 0; round < 4; round++) {
+      database.commit(Array.from({ length: 6000 }, (_, index) => (index % 2 ? removing : making)));
+    }
+    // 12,000 removals, every second revision; the first 2,000 are forgotten.
+    expect(database.changes(3999)).toBeNull();
+    expect(database.changes(4000)).toMatchObject({ revision: 24_000, removedDevices: ['x'] });
+    database.close();
+  });
+});
