@@ -14,8 +14,9 @@ export type { EnableVfsOptions } from './host/enable-vfs.js';
 export { type DeviceClass, featureNames } from './host/features.js';
 export type { Finding, FindingCode, Severity } from './host/finding.js';
 export type { HostEvent, HostEventOf, HostEventType, ResyncReason } from './host/host-event.js';
-export type { VdpaHostOptions } from './host/host-options.js';
+export type { HostOptions } from './host/host-options.js';
 export type { Inventory, VdpaAbi } from './host/inventory.js';
+export type { ForceOptions } from './host/kernel-host.js';
 export type { ManagementDevice } from './host/management-device.js';
 export type { Netdev } from './host/netdev.js';
 export type { CreateRequest } from './host/parse-create-request.js';
@@ -60,4 +61,4 @@ export type {
   RequestOptions,
 } from './policy/port-requests.js';
 export type { DeviceType, ReportedDevice, ReportedVdpa } from './policy/reported-device.js';
-export { type ForceOptions, VdpaHost } from './vdpa-host.js';
+export { VdpaHost, type VdpaHostOptions } from './vdpa-host.js';

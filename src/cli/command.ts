@@ -1,4 +1,4 @@
-import type { HostWatch, VdpaHost, VdpaHostOptions, WatchOptions } from '../index.js';
+import type { HostOptions, HostWatch, VdpaHost, WatchOptions } from '../index.js';
 import type { StoreCheck } from '../tracker/store-check.js';
 import type { Document } from './documents/document.js';
 import type { ExitCode } from './io.js';
@@ -55,7 +55,7 @@ export interface CommandContext {
   readonly values: Readonly<Record<string, OptionValue>>;
   readonly json: boolean;
   /** The options for `VdpaHost.open`, checked. */
-  readonly hostOptions: VdpaHostOptions;
+  readonly hostOptions: HostOptions;
   readonly terminal: Terminal;
   readonly signal: AbortSignal | undefined;
   /** Opens the host at the first call; it is closed after the command. */

@@ -1,4 +1,4 @@
-import type { VdpaHostOptions } from '../index.js';
+import type { HostOptions } from '../index.js';
 import type { CommandOptions, OptionValue } from './command.js';
 import { UsageError } from './usage-error.js';
 import { milliseconds } from './whole-number.js';
@@ -30,7 +30,7 @@ export const globalOptions: CommandOptions = {
 export function hostOptionsOf(
   values: Readonly<Record<string, OptionValue>>,
   command: string,
-): VdpaHostOptions {
+): HostOptions {
   const { root, timeout } = values;
   if (root === '') throw new UsageError('--root wants a capture or a folder', command);
   return {

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import type { VdpaHostOptions } from '../index.js';
+import type { HostOptions } from '../index.js';
 import type { Command, CommandOptions, OptionValue } from './command.js';
 import { commandTable } from './command-table.js';
 import { globalOptions, hostOptionsOf } from './global-options.js';
@@ -15,7 +15,7 @@ export type Invocation =
       readonly command: Command;
       readonly positionals: readonly string[];
       readonly values: Readonly<Record<string, OptionValue>>;
-      readonly hostOptions: VdpaHostOptions;
+      readonly hostOptions: HostOptions;
     };
 
 /** @throws {UsageError} */

@@ -1,5 +1,5 @@
 import { abortable } from '../abortable.js';
-import type { VdpaHostOptions } from '../index.js';
+import type { HostOptions } from '../index.js';
 import type { StoreCheck } from '../tracker/store-check.js';
 import type { CommandContext, HostChanger, HostReader } from './command.js';
 import { documentText } from './documents/document.js';
@@ -10,7 +10,7 @@ import { terminalOf } from './view/terminal.js';
 
 /** What the command uses of the library. */
 export interface Services {
-  openHost(options: VdpaHostOptions): Promise<HostReader & HostChanger>;
+  openHost(options: HostOptions): Promise<HostReader & HostChanger>;
   checkStore(file: string): Promise<StoreCheck>;
 }
 

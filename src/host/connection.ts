@@ -44,7 +44,7 @@ export class Connection {
   readonly capture: CaptureManifest | null;
   /** What the machine was last asked beside its files; of a capture what it was asked there. */
   facts: MachineFacts | undefined;
-  readonly #root: string;
+  readonly root: string;
   readonly timeoutMs: number;
   #tail: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
@@ -58,13 +58,13 @@ export class Connection {
     const manifest = this.live ? null : this.native.readText(manifestName);
     this.capture = manifest === null ? null : parseManifest(manifest, root);
     this.facts = this.capture?.machine;
-    this.#root = root;
+    this.root = root;
     this.timeoutMs = timeoutMs;
   }
 
   /** Another one to the same host, which remembers all that it reads. */
   recording(): Connection {
-    const connection = new Connection(this.#root, this.timeoutMs);
+    const connection = new Connection(this.root, this.timeoutMs);
     connection.native.record();
     return connection;
   }

@@ -1,5 +1,5 @@
 /** What a host is opened with. */
-export interface VdpaHostOptions {
+export interface HostOptions {
   /** Where the host's files are: `/`, a captured tree, or a capture (.tar.gz). Default `/`. */
   readonly root?: string | undefined;
   /** How long the kernel may take for one answer, in milliseconds from 1 to 600,000. Default 10,000. */

@@ -1,8 +1,8 @@
 import { setTimeout } from 'node:timers/promises';
 import { type Outcome, VdpaError } from '../errors.js';
-import type { VdpaHost } from '../vdpa-host.js';
 import type { ChangeOptions } from './connection.js';
 import type { Inventory } from './inventory.js';
+import type { KernelHost } from './kernel-host.js';
 import { functionParents, type ManagementDevice } from './management-device.js';
 import type { PciAddress } from './pci-address.js';
 import type { DeviceStep, Obstacle, PlannedStep } from './provision-plan.js';
@@ -12,7 +12,7 @@ import { setNode } from './set-node.js';
 
 /** The calls of a host that provisioning consists of. */
 export type ProvisionedHost = Pick<
-  VdpaHost,
+  KernelHost,
   | 'inventory'
   | 'deviceConfig'
   | 'resolve'

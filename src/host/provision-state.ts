@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { VdpaError } from '../errors.js';
-import type { VdpaHost } from '../vdpa-host.js';
 import type { DeviceConfig } from './device-config.js';
 import type { Inventory } from './inventory.js';
+import type { KernelHost } from './kernel-host.js';
 import { nodeHolders } from './node-holders.js';
 import { asksForConfig, type ProvisionState } from './provision-plan.js';
 import type { NodeOwner, Wishes } from './provision-wishes.js';
@@ -10,7 +10,7 @@ import type { VdpaDevice } from './vdpa-device.js';
 
 /** Reads of the host what planning needs: of the devices on declared VFs alone. */
 export async function provisionState(
-  host: Pick<VdpaHost, 'deviceConfig'>,
+  host: Pick<KernelHost, 'deviceConfig'>,
   inventory: Inventory,
   wishes: Wishes,
   signal: AbortSignal | undefined,

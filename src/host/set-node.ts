@@ -1,6 +1,6 @@
 import { chmod, chown, open } from 'node:fs/promises';
 import { VdpaError } from '../errors.js';
-import type { VdpaHost } from '../vdpa-host.js';
+import type { KernelHost } from './kernel-host.js';
 import type { NodeOwner } from './provision-wishes.js';
 
 /** For chown: leave it. */
@@ -16,7 +16,7 @@ const holdOnly = 0o10000000;
  * @throws {VdpaError} those of `resolve`, `DEVICE_CHANGED`, `PERMISSION_DENIED`
  */
 export async function setNode(
-  host: Pick<VdpaHost, 'resolve'>,
+  host: Pick<KernelHost, 'resolve'>,
   deviceId: string,
   { uid, gid, mode }: NodeOwner,
 ): Promise<void> {

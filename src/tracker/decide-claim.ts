@@ -1,11 +1,11 @@
 import { VdpaError } from '../errors.js';
+import type { HostCell } from '../host/host-cells.js';
 import { type Assigned, assign } from './assignment.js';
 import type { Claim } from './claim.js';
 import type { Decision } from './decision.js';
 import { Draft } from './draft.js';
 import { explainRefusal } from './explain-refusal.js';
 import type { Ledger } from './ledger.js';
-import type { HostCell } from './pool-filter.js';
 import { allocateDevice, claimDevice } from './transitions.js';
 
 /** What a claim is made of, beside what it gets. */

@@ -23,7 +23,9 @@ export function decideSync(ledger: Ledger, report: readonly ReportedDevice[]): D
     const record = ledger.record(id);
     if (record === undefined || there.has(id)) continue;
     if (!isHeld(record)) draft.setDevice(id, null);
-    else if (!record.vanished) draft.setDevice(id, { ...record, vanished: true });
+    else if (!record.vanished) {
+      draft.setDevice(id, { ...record, vanished: true, pending: null });
+    }
   }
   for (const [id, device] of there) {
     const record = ledger.record(id);

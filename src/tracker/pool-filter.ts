@@ -1,11 +1,6 @@
+import type { HostCell } from '../host/host-cells.js';
 import type { DeviceRequest, RequestSpec } from '../policy/device-request.js';
 import type { Pool } from './pool.js';
-
-/** One NUMA node of the host; `socket` is null when the machine does not say. */
-export interface HostCell {
-  readonly id: number;
-  readonly socket: number | null;
-}
 
 /** What a pool's nearness to the guest is judged by. */
 export interface NumaView {

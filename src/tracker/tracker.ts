@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { VdpaError } from '../errors.js';
 import { EventQueue } from '../event-queue.js';
 import type { DeviceId } from '../host/device-id.js';
+import type { HostCell } from '../host/host-cells.js';
 import type { DeviceRequest } from '../policy/device-request.js';
 import type { PoolKeys } from '../policy/pool-keys.js';
 import type { ReportedDevice } from '../policy/reported-device.js';
@@ -19,7 +20,6 @@ import type { DeviceRecord } from './device-record.js';
 import { type Admission, Ledger } from './ledger.js';
 import { isOrphan, type Living } from './orphans.js';
 import { assertRequests, ownRequests } from './own-requests.js';
-import type { HostCell } from './pool-filter.js';
 import type { Store } from './store.js';
 import type { TrackerEvent, TrackerEvents } from './tracker-event.js';
 

@@ -1,5 +1,6 @@
 import { VdpaError } from '../../src/errors.js';
 import type { DeviceId } from '../../src/host/device-id.js';
+import type { HostCell } from '../../src/host/host-cells.js';
 import { parseGlob } from '../../src/policy/address-pattern.js';
 import type {
   DeviceRequest,
@@ -20,7 +21,6 @@ import type { DeviceRecord } from '../../src/tracker/device-record.js';
 import { Ledger } from '../../src/tracker/ledger.js';
 import { isOrphan } from '../../src/tracker/orphans.js';
 import { assertRequests } from '../../src/tracker/own-requests.js';
-import type { HostCell } from '../../src/tracker/pool-filter.js';
 import { type DecideCase, differences, type RecordedCase } from './cases.js';
 import {
   type RecordedDevice,

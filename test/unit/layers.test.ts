@@ -80,7 +80,8 @@ const atTheRoot: Readonly<Record<string, string>> = {
   'abortable.ts': 'native',
   'turns.ts': 'native',
   'event-queue.ts': 'native',
-  'vdpa-host.ts': 'host',
+  'logger.ts': 'native',
+  'vdpa-host.ts': 'lifecycle',
   'index.ts': 'lifecycle',
 };
 

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import type { DeviceId } from '../../../src/host/device-id.js';
 import { MemoryStore } from '../../../src/tracker/memory-store.js';
 import { Tracker } from '../../../src/tracker/tracker.js';
-import { card, device, everything, instance, vdpaRequest } from './support/devices.js';
+import { vdpaRequest } from '../../support/requests.js';
+import { card, device, everything, instance } from './support/devices.js';
 import { free, statuses, trackerOf } from './support/hosts.js';
 
 // By the letters of docs/nova-differences.md.

@@ -4,7 +4,8 @@ import type { DeviceId } from '../../../src/host/device-id.js';
 import { MemoryStore } from '../../../src/tracker/memory-store.js';
 import type { TrackerEvent } from '../../../src/tracker/tracker-event.js';
 import { ConflictingStore } from '../../support/conflicting-store.js';
-import { card, claimId, instance, vdpaRequest } from './support/devices.js';
+import { vdpaRequest } from '../../support/requests.js';
+import { card, claimId, instance } from './support/devices.js';
 import { FaultyStore } from './support/faulty-store.js';
 import { free, trackerOf } from './support/hosts.js';
 

@@ -3,15 +3,8 @@ import type { DeviceId } from '../../../src/host/device-id.js';
 import { MemoryStore } from '../../../src/tracker/memory-store.js';
 import { Tracker } from '../../../src/tracker/tracker.js';
 import type { TrackerEvent } from '../../../src/tracker/tracker-event.js';
-import {
-  card,
-  claimId,
-  device,
-  everything,
-  instance,
-  migration,
-  vdpaRequest,
-} from './support/devices.js';
+import { vdpaRequest } from '../../support/requests.js';
+import { card, claimId, device, everything, instance, migration } from './support/devices.js';
 import { FaultyStore } from './support/faulty-store.js';
 import { free, statuses, trackerOf } from './support/hosts.js';
 

@@ -1,6 +1,5 @@
 import { pciDeviceId } from '../../../../src/host/device-id.js';
 import type { PciAddress } from '../../../../src/host/pci-address.js';
-import type { DeviceRequest, RequestId } from '../../../../src/policy/device-request.js';
 import type { PoolKeys } from '../../../../src/policy/pool-keys.js';
 import type { DeviceType, ReportedDevice } from '../../../../src/policy/reported-device.js';
 import type { ClaimId, InstanceId, MigrationId } from '../../../../src/tracker/claim.js';
@@ -61,19 +60,4 @@ export function card(
 export function vfAddress(bus: string, index: number): string {
   const number = index + 1;
   return `0000:${bus}:${(number >> 3).toString(16).padStart(2, '0')}.${number & 7}`;
-}
-
-let requests = 0;
-
-export function vdpaRequest(count = 1, fields: Partial<DeviceRequest> = {}): DeviceRequest {
-  requests += 1;
-  return {
-    requestId: `request-${requests}` as RequestId,
-    count,
-    spec: [{ dev_type: 'vdpa' }],
-    numaPolicy: null,
-    alias: null,
-    portId: null,
-    ...fields,
-  };
 }

@@ -1,7 +1,7 @@
+import type { HostCell } from '../../../../src/host/host-cells.js';
 import type { ReportedDevice } from '../../../../src/policy/reported-device.js';
 import type { Admission } from '../../../../src/tracker/ledger.js';
 import { MemoryStore } from '../../../../src/tracker/memory-store.js';
-import type { HostCell } from '../../../../src/tracker/pool-filter.js';
 import type { Store } from '../../../../src/tracker/store.js';
 import { Tracker } from '../../../../src/tracker/tracker.js';
 import { everything } from './devices.js';

@@ -1,0 +1,262 @@
+import type { DeviceId } from '../host/device-id.js';
+import type { HostCell } from '../host/host-cells.js';
+import { readHostCells } from '../host/host-cells.js';
+import type { Inventory } from '../host/inventory.js';
+import type { KernelHost } from '../host/kernel-host.js';
+import type { HostWatch } from '../host/watch.js';
+import type { Logger } from '../logger.js';
+import { DeviceSpec } from '../policy/device-spec.js';
+import { type PciFacts, pciFactsOf } from '../policy/pci-facts.js';
+import type { ReportedDevice } from '../policy/reported-device.js';
+import { reportedDevices } from '../policy/reported-devices.js';
+import { RetypeGrace } from '../policy/retype-grace.js';
+import type { Store } from '../tracker/store.js';
+import { Tracker } from '../tracker/tracker.js';
+import { eachInTurns, inTurns, type Pausing } from '../turns.js';
+import type { CheckedTrackingOptions } from './parse-tracking-options.js';
+
+/** What is followed. */
+export interface TrackableHost extends Pick<KernelHost, 'inventory' | 'watch'> {
+  readonly root: string;
+  /** Whether this process itself is changing the host. */
+  readonly isChanging: boolean;
+}
+
+/** A vDPA device that nobody can claim, and why. */
+export interface UnclaimableDevice {
+  readonly id: DeviceId;
+  readonly name: string;
+  /** Those of the inventory, `no-device-spec` (no entry admits it), `vdpa-gone`. */
+  readonly reasons: readonly string[];
+}
+
+/** After something failed in the background. */
+const retryMs = 1000;
+
+/**
+ * A tracker that knows what the host has: what is read of it becomes the tracker's report, after
+ * device_spec and the grace for devices that are being made anew.
+ */
+export class TrackedHost implements AsyncDisposable {
+  readonly #host: TrackableHost;
+  readonly #options: CheckedTrackingOptions;
+  readonly #logger: Logger | undefined;
+  #spec!: DeviceSpec;
+  #tracker!: Tracker;
+  #grace!: RetypeGrace;
+  #cells: readonly HostCell[] | null = null;
+  #inventory: Inventory;
+  #facts: PciFacts;
+  #watch: HostWatch | null;
+  #following: Promise<void> = Promise.resolve();
+  /** The report under way, and whether another is to follow it. */
+  #reporting: Promise<void> | null = null;
+  #again = false;
+  #timer: NodeJS.Timeout | undefined;
+  #closing: Promise<void> | null = null;
+
+  private constructor(
+    host: TrackableHost,
+    options: CheckedTrackingOptions,
+    inventory: Inventory,
+    watch: HostWatch | null,
+  ) {
+    this.#host = host;
+    this.#options = options;
+    this.#logger = options.logger;
+    this.#inventory = inventory;
+    this.#facts = pciFactsOf(inventory);
+    this.#watch = watch;
+  }
+
+  /**
+   * Reads the host, opens the store, and brings the records in line with what is there.
+   *
+   * @throws {VdpaError} `DEVICE_SPEC_INVALID`, those of `VdpaHost.inventory`, `VdpaHost.watch`, of a
+   *   store's `open` and `commit`
+   */
+  static async open(host: TrackableHost, options: CheckedTrackingOptions): Promise<TrackedHost> {
+    const watch = options.follow ? await host.watch() : null;
+    try {
+      const inventory = watch?.inventory ?? (await host.inventory());
+      const tracked = new TrackedHost(host, options, inventory, watch);
+      await tracked.#start();
+      return tracked;
+    } catch (error) {
+      await watch?.close();
+      throw error;
+    }
+  }
+
+  get tracker(): Tracker {
+    return this.#tracker;
+  }
+
+  /** Of the latest reading, in order of the inventory. */
+  unclaimable(): UnclaimableDevice[] {
+    const { allowSoftwareDevices } = this.#options;
+    const records = this.#tracker.records();
+    const held = new Map(records.map(({ device }) => [device.id, device]));
+    return this.#inventory.devices.flatMap(({ id, name, reasons: own }) => {
+      const device = held.get(id);
+      const reasons = device?.reasons ?? [
+        ...own.filter((reason) => !(allowSoftwareDevices && reason === 'software-parent')),
+        'no-device-spec',
+      ];
+      return reasons.length === 0 ? [] : [{ id, name, reasons }];
+    });
+  }
+
+  /**
+   * Reads the host again, and resolves when the records are in line with what was read.
+   *
+   * @throws {VdpaError} those of `VdpaHost.inventory` and `Tracker.sync`
+   */
+  async refresh(): Promise<void> {
+    // What is under way may have been read before.
+    await this.#reporting?.catch(() => {});
+    const inventory = await this.#host.inventory();
+    if (this.#reporting !== null) await this.#reporting.catch(() => {});
+    this.#reporting = this.#report(inventory).finally(() => {
+      this.#reporting = null;
+      if (this.#again) this.update();
+    });
+    await this.#reporting;
+  }
+
+  /** The host may have changed: what is known of it is reported, soon. */
+  update(): void {
+    this.#again = true;
+    if (this.#reporting !== null || this.#closing !== null) return;
+    this.#reporting = this.#reportAll().finally(() => {
+      this.#reporting = null;
+    });
+  }
+
+  /** Stops following, and closes the tracker and its store. Idempotent. */
+  async close(): Promise<void> {
+    this.#closing ??= this.#end();
+    await this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #start(): Promise<void> {
+    const { deviceSpec, reportInPlacement, store, retypeGraceMs } = this.#options;
+    // It is asked with every decision, of the host as it is then.
+    const pci: PciFacts = {
+      functionOfNetdev: (name) => this.#facts.functionOfNetdev(name),
+      physicalFunction: (address) => this.#facts.physicalFunction(address),
+    };
+    this.#spec = DeviceSpec.parse(deviceSpec, { reportInPlacement, pci });
+    this.#cells = await readHostCells(this.#host.root);
+    this.#tracker = await Tracker.open(await openedStore(store), this.#spec);
+    try {
+      const records = this.#tracker.records();
+      const known = records.flatMap(({ device }) => (device.type === 'vdpa' ? [device.id] : []));
+      this.#grace = new RetypeGrace({ graceMs: retypeGraceMs, known });
+      await this.#report(this.#watch?.inventory ?? this.#inventory);
+    } catch (error) {
+      await this.#tracker.close();
+      throw error;
+    }
+    if (this.#watch !== null) this.#following = this.#follow(this.#watch);
+  }
+
+  async #end(): Promise<void> {
+    clearTimeout(this.#timer);
+    await this.#watch?.close();
+    await this.#following;
+    await this.#reporting?.catch(() => {});
+    await this.#tracker.close();
+  }
+
+  async #follow(watch: HostWatch): Promise<void> {
+    try {
+      for await (const _ of watch) this.update();
+    } catch (error) {
+      this.#logger?.error({ err: error }, 'the host cannot be followed; trying again');
+    }
+    if (this.#closing !== null) return;
+    // It ended by itself.
+    this.#watch = null;
+    this.#later(retryMs, () => {
+      this.#following = this.#followAnew();
+    });
+  }
+
+  async #followAnew(): Promise<void> {
+    try {
+      const watch = await this.#host.watch();
+      if (this.#closing !== null) {
+        await watch.close();
+        return;
+      }
+      this.#watch = watch;
+      this.update();
+      await this.#follow(watch);
+    } catch (error) {
+      this.#logger?.error({ err: error }, 'the host cannot be followed; trying again');
+      this.#later(retryMs, () => {
+        this.#following = this.#followAnew();
+      });
+    }
+  }
+
+  async #reportAll(): Promise<void> {
+    while (this.#again && this.#closing === null) {
+      this.#again = false;
+      try {
+        await this.#report(this.#watch?.inventory ?? this.#inventory);
+      } catch (error) {
+        this.#logger?.warn(
+          { err: error },
+          'the records are not in line with the host; trying again',
+        );
+        this.#later(retryMs, () => this.update());
+        return;
+      }
+    }
+  }
+
+  async #report(inventory: Inventory): Promise<void> {
+    this.#inventory = inventory;
+    this.#facts = pciFactsOf(inventory);
+    const devices = await inTurns(this.#reportOf(inventory));
+    await this.#tracker.sync({ devices, cells: this.#cells });
+    const { dueAt } = this.#grace;
+    if (dueAt !== null) this.#later(Math.max(1, dueAt - performance.now()), () => this.update());
+  }
+
+  *#reportOf(inventory: Inventory): Pausing<ReportedDevice[]> {
+    const { allowSoftwareDevices } = this.#options;
+    const all = yield* reportedDevices(inventory, { allowSoftwareDevices });
+    // While this process is making devices, any VF without one may be about to get it.
+    const atWork = new Set(this.#host.isChanging ? all.map(({ id }) => id) : []);
+    const settled = yield* this.#grace.hold(all, atWork);
+    const admitted: ReportedDevice[] = [];
+    yield* eachInTurns(settled, (device) => {
+      const entry = this.#spec.match(device);
+      if (entry === null) return;
+      const { managed, live_migratable: migratable } = entry.enhanced;
+      const isPlain = managed === undefined && migratable === undefined;
+      admitted.push(
+        isPlain ? device : { ...device, extra: { ...device.extra, ...entry.enhanced } },
+      );
+    });
+    return admitted;
+  }
+
+  #later(ms: number, work: () => void): void {
+    clearTimeout(this.#timer);
+    if (this.#closing === null) this.#timer = setTimeout(work, ms).unref();
+  }
+}
+
+async function openedStore(store: string | Store): Promise<Store> {
+  if (typeof store !== 'string') return store;
+  const { SqliteStore } = await import('../tracker/sqlite-store.js');
+  return new SqliteStore(store);
+}
