@@ -2,6 +2,7 @@ import type { DeviceId } from './host/device-id.js';
 import type { HostOptions } from './host/host-options.js';
 import { KernelHost, type OpenedHost, openHost } from './host/kernel-host.js';
 import type { ClaimDesk } from './lifecycle/claim-desk.js';
+import type { HostFinding } from './lifecycle/host-audit.js';
 import type { TrackedHost, UnclaimableDevice } from './lifecycle/tracked-host.js';
 import type { TrackingOptions } from './lifecycle/tracking-options.js';
 import type { TrackerFinding } from './tracker/audit.js';
@@ -114,9 +115,16 @@ export class VdpaHost extends KernelHost implements ClaimDesk {
     return await this.tracker.reconcile(living);
   }
 
-  /** As `Tracker.audit`. */
-  async audit(living: Living | null = null): Promise<TrackerFinding[]> {
-    return this.tracker.audit(living);
+  /**
+   * As `Tracker.audit`; and which devices somebody uses that nobody has claimed.
+   *
+   * @throws {VdpaError} those of `inventory`
+   */
+  async audit(living: Living | null = null): Promise<HostFinding[]> {
+    const { unclaimedUses } = await import('./lifecycle/host-audit.js');
+    const { tracker } = this;
+    const uses = await unclaimedUses(await this.inventory(), (id) => tracker.record(id));
+    return [...tracker.audit(living), ...uses];
   }
 
   /** As `Tracker.heal`. */

@@ -9,6 +9,7 @@ import type {
   PoolSummary,
   ReleaseSelection,
 } from '../tracker/tracker.js';
+import type { HostFinding } from './host-audit.js';
 
 /**
  * What may be asked of whoever keeps a host's records: this process, or over a socket the one that
@@ -23,6 +24,7 @@ export interface ClaimDesk {
   records(): Promise<DeviceRecord[]>;
   claims(instance?: InstanceId): Promise<Claim[]>;
   reconcile(living: Living): Promise<Claim[]>;
-  audit(living?: Living | null): Promise<TrackerFinding[]>;
+  /** As `VdpaHost.audit`. */
+  audit(living?: Living | null): Promise<HostFinding[]>;
   heal(living?: Living | null): Promise<TrackerFinding[]>;
 }

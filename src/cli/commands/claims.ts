@@ -1,0 +1,34 @@
+import type { InstanceId } from '../../tracker/claim.js';
+import { configOption, textOf } from '../claim-options.js';
+import type { Command } from '../command.js';
+import { claimsDocument } from '../documents/claim-documents.js';
+import { claimsLines } from '../view/claims-view.js';
+
+export const command: Command = {
+  name: 'claims',
+  summary: 'who has which device',
+  usage: 'claims',
+  description: [
+    'Lists the claims in the store, in the order in which they were made, with their devices. Reads the',
+    'store beside its owner, or without one.',
+  ].join('\n'),
+  options: {
+    ...configOption,
+    instance: { type: 'string', value: 'ID', help: 'only those of this instance' },
+  },
+  positionals: { min: 0, max: 0, what: 'no argument' },
+
+  async run({ claims: reader, print, terminal, values }) {
+    const instance = textOf(values, 'instance', 'claims');
+    const open = await reader();
+    const [claims, records] = await Promise.all([
+      open.claims(instance === null ? undefined : (instance as InstanceId)),
+      open.records(),
+    ]);
+    print({
+      document: () => claimsDocument(claims, records),
+      lines: () => claimsLines(claims, records, terminal),
+    });
+    return 0;
+  },
+};

@@ -1,0 +1,39 @@
+import type { ClaimId, InstanceId } from '../../tracker/claim.js';
+import { configOption, textOf } from '../claim-options.js';
+import type { Command } from '../command.js';
+import { releaseDocument } from '../documents/claim-documents.js';
+import { UsageError } from '../usage-error.js';
+import { releaseLines } from '../view/claims-view.js';
+
+export const command: Command = {
+  name: 'release',
+  summary: 'give the devices of an instance or claim back',
+  usage: 'release --instance ID | --claim ID',
+  description: [
+    'Gives back all devices of an instance, or those of one claim. Asks the agent when one runs;',
+    'otherwise it opens the store itself. What nobody has is no error: it may be repeated.',
+  ].join('\n'),
+  options: {
+    ...configOption,
+    instance: { type: 'string', value: 'ID', help: 'all claims of this instance' },
+    claim: { type: 'string', value: 'ID', help: 'this claim' },
+  },
+  positionals: { min: 0, max: 0, what: 'no argument' },
+
+  async run({ desk, print, terminal, values }) {
+    const instance = textOf(values, 'instance', 'release');
+    const claim = textOf(values, 'claim', 'release');
+    if ((instance === null) === (claim === null)) {
+      throw new UsageError('release wants either --instance ID or --claim ID', 'release');
+    }
+    const open = await desk();
+    const released = await open.release(
+      claim === null ? { instance: instance as InstanceId } : { claim: claim as ClaimId },
+    );
+    print({
+      document: () => releaseDocument(released),
+      lines: () => releaseLines(released, terminal),
+    });
+    return 0;
+  },
+};

@@ -1,0 +1,37 @@
+import { z } from 'zod';
+import { VdpaError } from '../errors.js';
+import { numaPolicies } from '../policy/numa-policy.js';
+import { defaultTrackingOptions } from './tracking-options.js';
+
+const dayMs = 86_400_000;
+
+const config = z.strictObject({
+  deviceSpec: z.array(z.unknown()),
+  store: z.string().min(1),
+  reportInPlacement: z.boolean().default(defaultTrackingOptions.reportInPlacement),
+  allowSoftwareDevices: z.boolean().default(defaultTrackingOptions.allowSoftwareDevices),
+  retypeGraceMs: z.int().min(0).max(dayMs).default(defaultTrackingOptions.retypeGraceMs),
+  numa: z
+    .strictObject({ policy: z.enum(numaPolicies).nullable().default(null) })
+    .default({ policy: null }),
+});
+
+/** @throws {VdpaError} `CONFIG_INVALID` */
+export function parseConfig(text: string, file: string): z.output<typeof config> {
+  let written: unknown;
+  try {
+    written = JSON.parse(text);
+  } catch (error) {
+    throw invalid(file, `is no JSON: ${error instanceof Error ? error.message : error}`, error);
+  }
+  const parsed = config.safeParse(written);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map((issue) =>
+    issue.path.length === 0 ? issue.message : `${issue.path.join('.')}: ${issue.message}`,
+  );
+  throw invalid(file, problems.join('; '), parsed.error);
+}
+
+function invalid(file: string, why: string, cause: unknown): VdpaError {
+  return new VdpaError('CONFIG_INVALID', `${file}: ${why}`, { cause });
+}
