@@ -10,6 +10,7 @@ import { importRows } from '../bench/import-rows.mjs';
 import { fullSize, sizes } from '../bench/plan.mjs';
 import { resolveGrowthRows } from '../bench/resolve-growth.mjs';
 import { missed } from '../bench/row.mjs';
+import { storeRows } from '../bench/store-rows.mjs';
 import { renderTable } from '../bench/table.mjs';
 import { ensureLab } from '../lab/build.mjs';
 import { runInLab } from '../lab/run.mjs';
@@ -99,6 +100,9 @@ await script(async () => {
   }
   await part('event loop', async () => {
     rows.push(...(await eventLoopRows(capture, fullSize)));
+  });
+  await part('store', async () => {
+    rows.push(...(await storeRows(join(root, 'build/bench/stores'))));
   });
   await part('import', async () => {
     rows.push(...(await importRows()));

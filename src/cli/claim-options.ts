@@ -39,7 +39,8 @@ export function instancesOf(values: Values, command: string): InstanceId[] | nul
   }
   if (!Array.isArray(given)) return null;
   return given.map((id) => {
-    if (typeof id !== 'string' || id === '') throw new UsageError('--instance wants an id', command);
+    if (typeof id !== 'string' || id === '')
+      throw new UsageError('--instance wants an id', command);
     return id as InstanceId;
   });
 }

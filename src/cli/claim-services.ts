@@ -1,9 +1,17 @@
+import type { HostOptions } from '../index.js';
 import type { ClaimDesk } from '../lifecycle/claim-desk.js';
 import type { Config } from '../lifecycle/config.js';
-import type { HostOptions } from '../index.js';
+import type { Logger } from '../logger.js';
 
 /** What only reads. */
 export type ClaimReader = Pick<ClaimDesk, 'pools' | 'records' | 'claims' | 'audit'>;
+
+export interface ServeOptions {
+  readonly signal: AbortSignal | undefined;
+  readonly logger: Logger;
+  /** Told once others are answered. */
+  ready(socket: string): void;
+}
 
 /** What the commands about claims use of the library. */
 export interface ClaimServices {
@@ -17,4 +25,6 @@ export interface ClaimServices {
     host: HostOptions,
     signal: AbortSignal | undefined,
   ): Promise<ClaimDesk & AsyncDisposable>;
+  /** As `vdpa-host agent`: until the signal, or something fails. */
+  serve(config: Config, host: HostOptions, options: ServeOptions): Promise<void>;
 }

@@ -14,6 +14,13 @@ export const commandTable: ReadonlyMap<string, () => Promise<Command>> = new Map
   ['vfs', async () => (await import('./commands/vfs.js')).command],
   ['provision', async () => (await import('./commands/provision.js')).command],
   ['doctor', async () => (await import('./commands/doctor.js')).command],
+  ['pools', async () => (await import('./commands/pools.js')).command],
+  ['claims', async () => (await import('./commands/claims.js')).command],
+  ['claim', async () => (await import('./commands/claim.js')).command],
+  ['release', async () => (await import('./commands/release.js')).command],
+  ['audit', async () => (await import('./commands/audit.js')).command],
+  ['heal', async () => (await import('./commands/heal.js')).command],
+  ['agent', async () => (await import('./commands/agent.js')).command],
   ['store', async () => (await import('./commands/store.js')).command],
   ['capture', async () => (await import('./commands/capture.js')).command],
 ]);

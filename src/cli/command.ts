@@ -1,5 +1,8 @@
 import type { HostOptions, HostWatch, VdpaHost, WatchOptions } from '../index.js';
+import type { ClaimDesk } from '../lifecycle/claim-desk.js';
+import type { Config } from '../lifecycle/config.js';
 import type { StoreCheck } from '../tracker/store-check.js';
+import type { ClaimReader, ServeOptions } from './claim-services.js';
 import type { Document } from './documents/document.js';
 import type { ExitCode } from './io.js';
 import type { Terminal } from './view/terminal.js';
@@ -60,10 +63,22 @@ export interface CommandContext {
   readonly signal: AbortSignal | undefined;
   /** Opens the host at the first call; it is closed after the command. */
   host(): Promise<HostReader & HostChanger>;
+  /** The configuration that --config, the environment or the default names. */
+  config(): Promise<Config>;
+  /** The store's claims and records, to be read only. */
+  claims(): Promise<ClaimReader>;
+  /** Whoever keeps the claims: an agent, or this process until the command ends. */
+  desk(): Promise<ClaimDesk>;
+  /** Owns the store, follows the host and answers others until the signal; `ready` is called once it does. */
+  serve(options: ServeOptions): Promise<void>;
+  /** Asks the person at the terminal; null when there is none. */
+  readonly confirm: ((question: string) => Promise<boolean>) | null;
   /** Reads a store of claims for what is wrong with it. */
   checkStore(file: string): Promise<StoreCheck>;
   /** What time it is. */
   now(): Date;
+  /** Writes whole lines to stderr: what happens while the command runs. */
+  log(lines: string): void;
   /** Prints to stdout: all that there is to say. */
   print(result: CommandResult): void;
   /**

@@ -15,6 +15,8 @@ export interface CliIo {
   readonly columns: number | undefined;
   /** The clock; default the machine's. */
   readonly now?: (() => Date) | undefined;
+  /** Asks the person at the terminal and waits for yes or no; undefined when there is none. */
+  readonly confirm?: ((question: string) => Promise<boolean>) | undefined;
   /** Ends the command early; its reason is an `Interruption`. */
   readonly signal?: AbortSignal | undefined;
 }

@@ -31,6 +31,10 @@ export async function runInProcess(services?: Services): Promise<void> {
     env: process.env,
     columns: stdout.columns,
     signal: ending.signal,
+    confirm:
+      process.stdin.isTTY === true && process.stderr.isTTY === true
+        ? (question) => confirmed(question, ending.signal)
+        : undefined,
   };
   let exitCode = await run(process.argv.slice(2), io, services);
   await written(stdout);
@@ -49,4 +53,24 @@ function written(stream: NodeJS.WriteStream): Promise<void> {
     if (stream.destroyed) resolve();
     else stream.write('', () => resolve());
   });
+}
+
+/** Asks on stderr, which is a terminal also when the output is read by a program. */
+async function confirmed(question: string, signal: AbortSignal): Promise<boolean> {
+  const { createInterface } = await import('node:readline/promises');
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  // At its end, as by Ctrl-D, nobody will answer.
+  const ended = new AbortController();
+  lines.once('close', () => ended.abort());
+  try {
+    const answer = await lines.question(question, {
+      signal: AbortSignal.any([signal, ended.signal]),
+    });
+    return /^y(es)?$/i.test(answer.trim());
+  } catch {
+    signal.throwIfAborted();
+    return false;
+  } finally {
+    lines.close();
+  }
 }

@@ -1,6 +1,8 @@
 import { abortable } from '../abortable.js';
 import type { HostOptions } from '../index.js';
+import type { Config } from '../lifecycle/config.js';
 import type { StoreCheck } from '../tracker/store-check.js';
+import type { ClaimServices } from './claim-services.js';
 import type { CommandContext, HostChanger, HostReader } from './command.js';
 import { documentText } from './documents/document.js';
 import { reportError } from './error-report.js';
@@ -9,7 +11,7 @@ import { type CliIo, type ExitCode, Interruption } from './io.js';
 import { terminalOf } from './view/terminal.js';
 
 /** What the command uses of the library. */
-export interface Services {
+export interface Services extends ClaimServices {
   openHost(options: HostOptions): Promise<HostReader & HostChanger>;
   checkStore(file: string): Promise<StoreCheck>;
 }
@@ -22,6 +24,22 @@ const library: Services = {
   async checkStore(file) {
     const { checkStore } = await import('../tracker/store-check.js');
     return checkStore(file);
+  },
+  async readConfig(path) {
+    const { readConfig } = await import('../lifecycle/config.js');
+    return await readConfig(path);
+  },
+  async readClaims(config, host) {
+    const { readClaims } = await import('../lifecycle/read-claims.js');
+    return await readClaims(config, host);
+  },
+  async openDesk(config, host, signal) {
+    const { configuredDesk } = await import('../lifecycle/configured-desk.js');
+    return await configuredDesk(config, host, signal);
+  },
+  async serve(config, host, options) {
+    const { serve } = await import('../lifecycle/agent.js');
+    await serve(config, host, options);
   },
 };
 
@@ -53,6 +71,13 @@ async function runCommand(
   const { json: wantsJson, 'no-color': noColour } = values;
   const json = wantsJson === true;
   let opened: Promise<HostReader & HostChanger> | undefined;
+  let desk: ReturnType<Services['openDesk']> | undefined;
+  let config: Promise<Config> | undefined;
+  const readConfig = (): Promise<Config> => {
+    const { config: path } = values;
+    config ??= services.readConfig(typeof path === 'string' ? path : null);
+    return config;
+  };
   const context: CommandContext = {
     positionals,
     values,
@@ -60,8 +85,18 @@ async function runCommand(
     hostOptions,
     terminal: terminalOf(io, noColour === true),
     signal: io.signal,
+    config: readConfig,
+    claims: async () => await services.readClaims(await readConfig(), hostOptions),
+    async desk() {
+      const read = await readConfig();
+      desk ??= services.openDesk(read, hostOptions, io.signal);
+      return await desk;
+    },
+    serve: async (options) => await services.serve(await readConfig(), hostOptions, options),
+    confirm: io.confirm ?? null,
     checkStore: (file) => services.checkStore(file),
     now: io.now ?? (() => new Date()),
+    log: (lines) => io.stderr.write(lines),
     host() {
       opened ??= services.openHost(hostOptions);
       return opened;
@@ -79,7 +114,10 @@ async function runCommand(
   try {
     return await command.run(context);
   } finally {
-    const closed = opened?.then((host) => host.close()).catch(() => {});
+    const closed = Promise.all([
+      opened?.then((host) => host.close()).catch(() => {}),
+      desk?.then((open) => open[Symbol.asyncDispose]()).catch(() => {}),
+    ]);
     // An interrupted command does not wait for what the kernel still holds.
     if (io.signal?.aborted !== true) await closed;
   }

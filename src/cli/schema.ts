@@ -63,6 +63,43 @@ const event = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('stale'), error }),
 ]);
 
+const claim = z
+  .strictObject({
+    id: z.string(),
+    fence: count.meta({ description: 'greater than that of every claim before it' }),
+    instance: z.string(),
+    migration: z.string().nullable(),
+    status: z.enum(['claimed', 'allocated']),
+    numaCells: z.array(count).nullable(),
+    requests: z.array(
+      z.strictObject({
+        requestId: z.string(),
+        count,
+        portId: z.string().nullable(),
+        alias: z.string().nullable(),
+        numaPolicy: z.string().nullable(),
+        mac: z.string().nullable(),
+      }),
+    ),
+    devices: z.array(
+      z.strictObject({
+        deviceId: z.string(),
+        requestId: z.string(),
+        name: z.string().nullable(),
+        charDevice: z.string().nullable(),
+        vanished: z.boolean().meta({ description: 'the host no longer has it' }),
+      }),
+    ),
+  })
+  .meta({ id: 'Claim' });
+const trackerFinding = z.strictObject({
+  code: z.string(),
+  message: z.string(),
+  deviceId: z.string().nullable(),
+  claimId: z.string().nullable(),
+  healable: z.boolean().meta({ description: "'vdpa-host heal' sets it right" }),
+});
+
 /** One schema per kind of document. */
 export const documentSchemas = {
   list: z.strictObject({ ...head('list'), consistent, devices: z.array(device) }),
@@ -208,6 +245,33 @@ export const documentSchemas = {
         }),
       )
       .meta({ description: "whom the VFs' nodes are to belong to" }),
+  }),
+  pools: z.strictObject({
+    ...head('pools'),
+    pools: z
+      .array(
+        z.strictObject({
+          keys: z
+            .record(z.string(), z.union([z.string(), z.number(), z.null()]))
+            .meta({
+              description: 'what its devices have in common, the tags of deviceSpec included',
+            }),
+          count,
+          devices: strings.meta({ description: 'in the order in which they would be taken' }),
+        }),
+      )
+      .meta({ description: 'in the order in which they are used' }),
+  }),
+  claims: z.strictObject({ ...head('claims'), claims: z.array(claim) }),
+  claim: z.strictObject({ ...head('claim'), claim }),
+  release: z.strictObject({
+    ...head('release'),
+    devices: strings.meta({ description: 'ids of those that were given back' }),
+  }),
+  audit: z.strictObject({ ...head('audit'), findings: z.array(trackerFinding) }),
+  heal: z.strictObject({
+    ...head('heal'),
+    findings: z.array(trackerFinding).meta({ description: 'what was set right' }),
   }),
   'store-check': z.strictObject({
     ...head('store-check'),

@@ -27,6 +27,8 @@ export interface DeviceRequest {
   readonly alias: string | null;
   /** The neutron port that needs it. */
   readonly portId: PortId | null;
+  /** The port's MAC, lower case; the device gets it when it is attached. */
+  readonly mac?: string | undefined;
   /** The very devices to take, chosen by a scheduler or an operator; as many as `count`. */
   readonly deviceIds?: readonly DeviceId[] | undefined;
 }

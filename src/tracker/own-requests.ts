@@ -7,13 +7,14 @@ import type { DeviceRequest } from '../policy/device-request.js';
  */
 export function ownRequests(requests: readonly DeviceRequest[]): DeviceRequest[] {
   assertRequests(requests);
-  return requests.map(({ requestId, count, spec, numaPolicy, alias, portId, deviceIds }) => ({
+  return requests.map(({ requestId, count, spec, numaPolicy, alias, portId, mac, deviceIds }) => ({
     requestId,
     count,
     spec: spec.map((one) => ({ ...one })),
     numaPolicy: numaPolicy ?? null,
     alias: alias ?? null,
     portId: portId ?? null,
+    ...(mac !== undefined && { mac }),
     ...(deviceIds !== undefined && deviceIds.length > 0 && { deviceIds: [...deviceIds] }),
   }));
 }

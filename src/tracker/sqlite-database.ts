@@ -4,7 +4,7 @@ import type { ClaimId } from './claim.js';
 import { type Connection, connect } from './sqlite-engine.js';
 import { corrupt, storeError } from './sqlite-error.js';
 import { assertSoundLog } from './sqlite-log.js';
-import { readChanges, readStore, readStoreRow } from './sqlite-reading.js';
+import { readChanges, readStore, storeRowReader } from './sqlite-reading.js';
 import { assertOurs, migrate } from './sqlite-schema.js';
 import type { ChangeResult, ChangesSince, OpenedStore } from './store.js';
 import { conflictOf, type EncodedChange, type StoredVersions } from './store-change.js';
@@ -23,6 +23,7 @@ export class SqliteDatabase {
   readonly #db: Connection;
   readonly #path: string;
   readonly #statements: Statements;
+  readonly #row: ReturnType<typeof storeRowReader>;
   readonly #versions: StoredVersions;
 
   /**
@@ -53,6 +54,7 @@ export class SqliteDatabase {
       if (faults !== 'ok') throw corrupt(path, String(faults));
       migrate(db, null);
       this.#statements = prepare(db);
+      this.#row = storeRowReader(db, path);
     } catch (error) {
       db.close();
       throw error;
@@ -92,7 +94,7 @@ export class SqliteDatabase {
     const { begin, commit, rollback, writeStore } = this.#statements;
     try {
       begin.run();
-      const row = readStoreRow(this.#db, this.#path);
+      const row = this.#row();
       let { revision, fence } = row;
       const results = changes.map((change): ChangeResult => {
         const conflict = conflictOf(change, this.#versions);

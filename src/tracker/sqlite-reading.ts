@@ -12,24 +12,27 @@ interface DocumentRow {
 }
 
 /** The store's own row. */
-export interface StoreRow {
+interface StoreRow {
   readonly epoch: string;
   readonly revision: number;
   readonly fence: number;
   readonly forgotten: number;
 }
 
-/** @throws {VdpaError} `STORE_CORRUPT` */
-export function readStoreRow(db: Connection, path: string): StoreRow {
-  const row = db.prepare<[], StoreRow>('SELECT epoch, revision, fence, forgotten FROM store').get();
-  if (row === undefined) throw corrupt(path, 'its table "store" is empty');
-  return row;
+/** Reads the store's own row. Prepared once, as every commit begins with it. */
+export function storeRowReader(db: Connection, path: string): () => StoreRow {
+  const read = db.prepare<[], StoreRow>('SELECT epoch, revision, fence, forgotten FROM store');
+  return () => {
+    const row = read.get();
+    if (row === undefined) throw corrupt(path, 'its table "store" is empty');
+    return row;
+  };
 }
 
 /** Everything, as of one moment. */
 export function readStore(db: Connection, path: string): OpenedStore {
   return db.transaction(() => {
-    const { epoch, revision, fence } = readStoreRow(db, path);
+    const { epoch, revision, fence } = storeRowReader(db, path)();
     return { epoch, revision, state: readState(db, fence, 0) };
   })();
 }
@@ -37,7 +40,7 @@ export function readStore(db: Connection, path: string): OpenedStore {
 /** @returns null when what was removed since that revision is no longer known */
 export function readChanges(db: Connection, path: string, from: number): ChangesSince | null {
   return db.transaction(() => {
-    const { revision, fence, forgotten } = readStoreRow(db, path);
+    const { revision, fence, forgotten } = storeRowReader(db, path)();
     if (from < forgotten || from > revision) return null;
     const removed = (kind: 'device' | 'claim'): string[] =>
       db

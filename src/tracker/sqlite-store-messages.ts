@@ -3,7 +3,7 @@ import type { ChangeResult, ChangesSince, OpenedStore } from './store.js';
 import type { EncodedChange } from './store-change.js';
 
 // What passes between a SqliteStore and its thread. The first answer, with id 0, comes unasked: the
-// store is open, or why not. All others bear the id of their question and come in lists.
+// store is open, or why not. All others bear the id of their question. Both come in lists.
 
 export interface Setup {
   readonly path: string;

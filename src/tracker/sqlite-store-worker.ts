@@ -98,12 +98,12 @@ function run(port: MessagePort, { path }: Setup): void {
   }
   tell([{ id: 0, opened: owned.opened }]);
   const owner = new Owner(port, owned);
-  port.on('message', (first: Question) => {
-    const questions = [first];
+  port.on('message', (first: readonly Question[]) => {
+    const questions = [...first];
     for (;;) {
       const next = receiveMessageOnPort(port);
       if (next === undefined) break;
-      questions.push(next.message);
+      questions.push(...next.message);
     }
     owner.answer(questions);
   });

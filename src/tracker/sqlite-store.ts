@@ -90,6 +90,7 @@ class StoreThread {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
   #asked = openingId + 1;
+  readonly #outbox: Question[] = [];
   #dead: VdpaError | null = null;
 
   constructor(path: string) {
@@ -119,7 +120,7 @@ class StoreThread {
     if (this.#dead !== null) throw this.#dead;
     const id = this.#asked++;
     const answer = this.#answerTo(id);
-    this.#worker.postMessage({ ...question, id } satisfies Question);
+    this.#send({ ...question, id });
     return await answer;
   }
 
@@ -127,7 +128,14 @@ class StoreThread {
     if (this.ending) return;
     this.ending = true;
     this.#worker.ref();
-    this.#worker.postMessage({ kind: 'close' } satisfies Question);
+    this.#send({ kind: 'close' });
+  }
+
+  /** What is asked in one turn of the event loop, promises included, goes in one message. */
+  #send(question: Question): void {
+    this.#outbox.push(question);
+    if (this.#outbox.length > 1) return;
+    process.nextTick(() => this.#worker.postMessage(this.#outbox.splice(0)));
   }
 
   #answerTo(id: number): Promise<Answer> {

@@ -106,6 +106,7 @@ const deviceRequest = shape<DeviceRequest>({
   numaPolicy: nullable(oneOf(...numaPolicies)),
   alias: nullable(text),
   portId: nullable(name),
+  mac: optional(name),
   deviceIds: optional(listOf(name)),
 });
 

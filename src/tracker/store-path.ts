@@ -42,6 +42,7 @@ export function storePath(path: string): StorePath {
   const found = tried(wanted, () => realOf(join(folder, basename(wanted))), {
     ENOENT: `${wanted} is a link to nothing`,
     ENOTDIR: `${dirname(wanted)} is no folder`,
+    EACCES: `the folder ${folder} cannot be entered: run as its owner`,
   });
   if (found === null) return { file: join(folder, basename(wanted)), folder, exists: false };
   const { file, stats } = found;

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import {
+  chmodSync,
   closeSync,
   existsSync,
   mkdirSync,
@@ -137,14 +138,18 @@ describe('where it may not be written', () => {
     expect(checkStore(path).faults).toEqual([]);
   });
 
-  test("another user's folder is refused, and nothing is made in it", async () => {
+  test.each([
+    ["another user's folder", 0o755, /may not write there: run as its owner/],
+    ['a folder that is closed to others', 0o700, /cannot be entered: run as its owner/],
+  ])('%s is refused, and nothing is made in it', async (_, mode, words) => {
+    chmodSync(dirname(path), mode);
     const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
     const script = `
       const error = await new SqliteStore(path).open().catch((reason) => reason);
       console.log(JSON.stringify({ code: error.code, errno: error.errno, message: error.message }));`;
     const said = JSON.parse(await outputOf(storeProcess(path, script, ...nobody)));
     expect(said).toMatchObject({ code: 'STORE_NOT_OPENED', errno: 'EACCES' });
-    expect(said.message).toMatch(/run as its owner/);
+    expect(said.message).toMatch(words);
     expect(existsSync(`${path}.lock`)).toBe(false);
   });
 });

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { isMacAddress } from '../../host/mac-address.js';
+import { isDeviceMac } from '../../host/mac-address.js';
 import type { DeviceRequest, PortId, RequestId } from '../../policy/device-request.js';
 import { type NumaPolicy, numaPolicies } from '../../policy/numa-policy.js';
 import type { ClaimId, InstanceId } from '../../tracker/claim.js';
@@ -77,7 +77,7 @@ function requestOf(
   const count = told === null ? 1 : wholeNumber('count', told, [1, mostDevices], 'claim');
   const port = textOf(values, 'port', 'claim');
   const mac = textOf(values, 'mac', 'claim')?.toLowerCase() ?? null;
-  if (mac !== null && !isMacAddress(mac)) throw new UsageError(`'${mac}' is no MAC`, 'claim');
+  if (mac !== null && !isDeviceMac(mac)) throw new UsageError(`'${mac}' is no MAC`, 'claim');
   if (count > 1 && (port !== null || mac !== null)) {
     throw new UsageError('a port has one device: --port and --mac go with --count 1', 'claim');
   }

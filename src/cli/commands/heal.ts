@@ -35,9 +35,7 @@ export const command: Command = {
     const healed = found.length === 0 ? [] : await open.heal(living);
     print({
       document: () => auditDocument('heal', healed),
-      lines: () => [
-        healed.length === 0 ? 'nothing to set right' : `set right: ${healed.length}`,
-      ],
+      lines: () => [healed.length === 0 ? 'nothing to set right' : `set right: ${healed.length}`],
     });
     return 0;
   },

@@ -68,9 +68,7 @@ export function auditDocument<Kind extends 'audit' | 'heal'>(
 }
 
 /** By the device's id. */
-export function recordsById(
-  records: readonly DeviceRecord[],
-): ReadonlyMap<DeviceId, DeviceRecord> {
+export function recordsById(records: readonly DeviceRecord[]): ReadonlyMap<DeviceId, DeviceRecord> {
   return new Map(records.map((record) => [record.device.id, record]));
 }
 

@@ -16,6 +16,12 @@ export type DocumentKind =
   | 'bind'
   | 'vfs'
   | 'provision'
+  | 'pools'
+  | 'claims'
+  | 'claim'
+  | 'release'
+  | 'audit'
+  | 'heal'
   | 'store-check'
   | 'error';
 

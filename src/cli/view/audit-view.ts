@@ -5,7 +5,10 @@ import { cell, type Terminal } from './terminal.js';
 
 /** Each finding, and what can be done about it. */
 export function auditLines(findings: readonly HostFinding[], terminal: Terminal): string[] {
-  if (findings.length === 0) return [...tableLines([[cell(`${markOf('usable', terminal)} all fits together`, 'good')]], terminal)];
+  if (findings.length === 0)
+    return [
+      ...tableLines([[cell(`${markOf('usable', terminal)} all fits together`, 'good')]], terminal),
+    ];
   return healLines(findings, terminal);
 }
 
@@ -14,7 +17,7 @@ export function healLines(findings: readonly HostFinding[], terminal: Terminal):
     findings.map(({ code, message, healable }) => [
       cell(code, healable ? 'strong' : 'bad'),
       cell(message),
-      cell(healable ? "'vdpa-host heal' sets it right" : '', 'dim'),
+      cell(healable ? "'vdpa-host heal' sets it right" : '', 'faint'),
     ]),
     terminal,
   );

@@ -49,16 +49,14 @@ function claimRows(claim: Claim, records: ReadonlyMap<DeviceId, DeviceRecord>): 
   const { id, instance, migration, status, devices } = claim;
   const whose = migration === null ? instance : `${instance} (migration ${migration})`;
   const head = [cell(id), cell(whose), cell(status)];
-  if (devices.length === 0) return [[...head, cell('none', 'dim')]];
+  if (devices.length === 0) return [[...head, cell('none', 'faint')]];
   return devices.map(({ deviceId }, index) => {
     const record = records.get(deviceId);
     const vdpa = record?.device.vdpa;
     return [
       ...(index === 0 ? head : head.map(() => cell(''))),
       cell(deviceId),
-      record === undefined || record.vanished
-        ? cell('vanished', 'bad')
-        : cell(vdpa?.name ?? '-'),
+      record === undefined || record.vanished ? cell('vanished', 'bad') : cell(vdpa?.name ?? '-'),
       cell(vdpa?.charDevice ?? '-'),
     ];
   });

@@ -2,7 +2,10 @@ import type { HostChanger, HostReader } from '../../../../src/cli/command.js';
 import type { CliIo } from '../../../../src/cli/io.js';
 import { run } from '../../../../src/cli/run.js';
 import type { VdpaHostOptions } from '../../../../src/index.js';
+import type { ClaimDesk } from '../../../../src/lifecycle/claim-desk.js';
+import type { Config } from '../../../../src/lifecycle/config.js';
 import type { StoreCheck } from '../../../../src/tracker/store-check.js';
+import { fakeConfig, fakeDesk } from './fake-desk.js';
 import { fakeHost } from './fake-host.js';
 
 /** The store of docs/cli.md. */
@@ -34,10 +37,15 @@ export async function runCli(
   {
     host = fakeHost(),
     store = soundStore,
+    config = fakeConfig,
+    desk = fakeDesk(),
     ...io
-  }: { host?: HostReader & HostChanger; store?: StoreCheck } & Partial<
-    Pick<CliIo, 'isTty' | 'env' | 'columns' | 'signal' | 'now'>
-  > = {},
+  }: {
+    host?: HostReader & HostChanger;
+    store?: StoreCheck;
+    config?: Config;
+    desk?: ClaimDesk & AsyncDisposable;
+  } & Partial<Pick<CliIo, 'isTty' | 'env' | 'columns' | 'signal' | 'now' | 'confirm'>> = {},
 ): Promise<CliRun> {
   const texts = { stdout: '', stderr: '' };
   let opened: VdpaHostOptions | undefined;
@@ -63,6 +71,12 @@ export async function runCli(
         return host;
       },
       checkStore: async (file) => ({ ...store, file }),
+      readConfig: async (path) => ({ ...config, path: path ?? config.path }),
+      readClaims: async () => desk,
+      openDesk: async () => desk,
+      async serve(_config, _options, { ready }) {
+        ready(`${config.store}.sock`);
+      },
     },
   );
   return { code, opened, ...texts };

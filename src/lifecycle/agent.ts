@@ -1,0 +1,59 @@
+import { once } from 'node:events';
+import type { HostOptions } from '../host/host-options.js';
+import type { Logger } from '../logger.js';
+import type { Config } from './config.js';
+import { openConfigured } from './configured-desk.js';
+import { ownerSocketPath } from './open-desk.js';
+import { OwnerSocket } from './owner-socket.js';
+import { Supervisor } from './supervisor.js';
+
+export interface AgentOptions {
+  /** Ends it: what is under way is finished first. Never: it runs until the process ends. */
+  readonly signal: AbortSignal | undefined;
+  readonly logger: Logger;
+  /** Told once others are answered on the socket. */
+  ready(socket: string): void;
+}
+
+/**
+ * Owns the store of a configuration, follows the host, and answers others on the store's socket. Tells
+ * the supervisor of the environment. Resolves when it was ended and has let go of everything.
+ *
+ * @throws {VdpaError} those of `VdpaHost.open`, `OWNER_SOCKET_FAILED`
+ */
+export async function serve(
+  config: Config,
+  options: HostOptions,
+  { signal, logger, ready }: AgentOptions,
+): Promise<void> {
+  using supervisor = new Supervisor();
+  supervisor.status('opening the store and reading the host');
+  const host = await openConfigured(config, options, { follow: true, logger });
+  try {
+    const socket = await OwnerSocket.listen(ownerSocketPath(config.store), host);
+    try {
+      const status = (): unknown => supervisor.status(`${host.tracker.claims().length} claims`);
+      host.tracker.on('claim', status);
+      status();
+      supervisor.ready();
+      ready(socket.path);
+      await ended(signal);
+      supervisor.stopping();
+    } finally {
+      await socket.close();
+    }
+  } finally {
+    await host.close();
+  }
+}
+
+/** Keeps the process alive meanwhile. */
+async function ended(signal: AbortSignal | undefined): Promise<void> {
+  const alive = setInterval(() => {}, 2 ** 30);
+  try {
+    if (signal === undefined) await new Promise(() => {});
+    else if (!signal.aborted) await once(signal, 'abort');
+  } finally {
+    clearInterval(alive);
+  }
+}

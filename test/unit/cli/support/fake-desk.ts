@@ -1,0 +1,44 @@
+import type { ClaimDesk } from '../../../../src/lifecycle/claim-desk.js';
+import type { Config } from '../../../../src/lifecycle/config.js';
+import { MemoryStore } from '../../../../src/tracker/memory-store.js';
+import { Tracker } from '../../../../src/tracker/tracker.js';
+import { card, everything } from '../../tracker/support/devices.js';
+
+export const fakeConfig: Config = {
+  path: '/etc/vdpa-host/config.json',
+  deviceSpec: [{ physical_network: 'net1' }],
+  store: '/var/lib/vdpa-host/store',
+  reportInPlacement: false,
+  allowSoftwareDevices: false,
+  retypeGraceMs: 10_000,
+  numa: { policy: null },
+};
+
+/** A desk over a tracker of its own, whose host has a card with three vDPA devices on net1. */
+export function fakeDesk(): ClaimDesk & AsyncDisposable {
+  const devices = card('65', 3, { extra: { physnet: 'net1' } }).map((device, index) => ({
+    ...device,
+    vdpa:
+      device.type === 'vdpa'
+        ? { name: `vdpa${index - 1}` as never, charDevice: `/dev/vhost-vdpa-${index - 1}` }
+        : null,
+  }));
+  const opened = (async () => {
+    const tracker = await Tracker.open(new MemoryStore(), everything);
+    await tracker.sync({ devices, cells: null });
+    return tracker;
+  })();
+  return {
+    claim: async (wanted) => await (await opened).claim(wanted),
+    allocate: async (selection) => await (await opened).allocate(selection),
+    release: async (selection) => await (await opened).release(selection),
+    supports: async (wanted) => (await opened).supports(wanted),
+    pools: async () => (await opened).pools(),
+    records: async () => (await opened).records(),
+    claims: async (instance) => (await opened).claims(instance),
+    reconcile: async (living) => await (await opened).reconcile(living),
+    audit: async (living) => (await opened).audit(living),
+    heal: async (living) => await (await opened).heal(living),
+    [Symbol.asyncDispose]: async () => {},
+  };
+}
