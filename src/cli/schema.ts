@@ -251,11 +251,9 @@ export const documentSchemas = {
     pools: z
       .array(
         z.strictObject({
-          keys: z
-            .record(z.string(), z.union([z.string(), z.number(), z.null()]))
-            .meta({
-              description: 'what its devices have in common, the tags of deviceSpec included',
-            }),
+          keys: z.record(z.string(), z.union([z.string(), z.number(), z.null()])).meta({
+            description: 'what its devices have in common, the tags of deviceSpec included',
+          }),
           count,
           devices: strings.meta({ description: 'in the order in which they would be taken' }),
         }),

@@ -83,7 +83,7 @@ function claimFindings(claim: Claim, ledger: Ledger, living: Living | null): Tra
       claim.migration === null ? `instance ${claim.instance}` : `migration ${claim.migration}`;
     findings.push({
       code: 'claim-orphaned',
-      message: `claim ${claim.id} has ${claim.devices.length} devices for ${whose}, which is not there`,
+      message: `claim ${claim.id} has ${claim.devices.length === 1 ? 'a device' : `${claim.devices.length} devices`} for ${whose}, which is not there`,
       deviceId: null,
       claimId: claim.id,
       healable: true,

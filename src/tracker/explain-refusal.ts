@@ -48,7 +48,8 @@ function describe({ requestId, spec, alias, portId }: DeviceRequest): string {
       .map(([key, value]) => `${key}=${value ?? '(none)'}`)
       .join(' '),
   );
-  const by = alias !== null ? `alias ${alias}` : portId !== null ? `port ${portId}` : requestId;
+  const by =
+    alias !== null ? `alias ${alias}` : portId !== null ? `port ${portId}` : `request ${requestId}`;
   return `${by} (${kinds.join(' or ')})`;
 }
 

@@ -1,8 +1,11 @@
 import type { ClaimDesk } from '../../../../src/lifecycle/claim-desk.js';
 import type { Config } from '../../../../src/lifecycle/config.js';
+import { DeviceSpec } from '../../../../src/policy/device-spec.js';
+import type { ClaimId, InstanceId } from '../../../../src/tracker/claim.js';
 import { MemoryStore } from '../../../../src/tracker/memory-store.js';
 import { Tracker } from '../../../../src/tracker/tracker.js';
-import { card, everything } from '../../tracker/support/devices.js';
+import { vdpaRequest } from '../../../support/requests.js';
+import { card } from '../../tracker/support/devices.js';
 
 export const fakeConfig: Config = {
   path: '/etc/vdpa-host/config.json',
@@ -14,9 +17,9 @@ export const fakeConfig: Config = {
   numa: { policy: null },
 };
 
-/** A desk over a tracker of its own, whose host has a card with three vDPA devices on net1. */
+/** A desk over a tracker of its own: a card with three vDPA devices on net1, of which an instance has one. */
 export function fakeDesk(): ClaimDesk & AsyncDisposable {
-  const devices = card('65', 3, { extra: { physnet: 'net1' } }).map((device, index) => ({
+  const devices = card('65', 3).map((device, index) => ({
     ...device,
     vdpa:
       device.type === 'vdpa'
@@ -24,8 +27,13 @@ export function fakeDesk(): ClaimDesk & AsyncDisposable {
         : null,
   }));
   const opened = (async () => {
-    const tracker = await Tracker.open(new MemoryStore(), everything);
+    const tracker = await Tracker.open(new MemoryStore(), DeviceSpec.parse(fakeConfig.deviceSpec));
     await tracker.sync({ devices, cells: null });
+    await tracker.claim({
+      id: '9d0e8a52-1b0c-4f3a-9a53-0c5f3f1f6a41' as ClaimId,
+      instance: '1e4fdc1e-7f3d-4bb7-a4c0-0a2b7b0ff7c2' as InstanceId,
+      requests: [vdpaRequest()],
+    });
     return tracker;
   })();
   return {
