@@ -1,32 +1,11 @@
 // @ts-check
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { DelayWindow } from './delay-window.mjs';
 import { VdpaHost } from './library.mjs';
 import { atMost, row } from './row.mjs';
 import { alternate, compare, median } from './statistics.mjs';
 
 const windowMs = 3000;
-
-/** What goes on while a window lasts, and the longest delays seen then. */
-class Window {
-  /** @type {number[]} */
-  longest = [];
-  #work;
-
-  /** @param {(end: number) => Promise<unknown>} work ends at about `end` */
-  constructor(work) {
-    this.#work = work;
-  }
-
-  async p99() {
-    const histogram = monitorEventLoopDelay({ resolution: 1 });
-    histogram.enable();
-    await this.#work(performance.now() + windowMs);
-    histogram.disable();
-    this.longest.push(histogram.max / 1e6);
-    return histogram.percentile(99) / 1e6;
-  }
-}
 
 /**
  * How long the process's other work waits while inventories follow one another without a pause,
@@ -39,10 +18,10 @@ class Window {
 export async function eventLoopRows(capture, devices) {
   const host = await VdpaHost.open({ root: capture });
   try {
-    const busy = new Window(async (end) => {
+    const busy = new DelayWindow(async (end) => {
       while (performance.now() < end) await host.inventory();
-    });
-    const idle = new Window(() => sleep(windowMs));
+    }, windowMs);
+    const idle = new DelayWindow(() => sleep(windowMs), windowMs);
     for (let i = 0; i < 20; i++) {
       const { devices: all } = await host.inventory();
       if (all.length !== devices) throw new Error(`${all.length} devices in ${capture}`);

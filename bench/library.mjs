@@ -7,3 +7,9 @@ const name = 'vdpa-host';
 
 /** @type {typeof import('../src/index.js')} */
 export const { VdpaHost } = await import(name);
+
+/** @type {typeof import('../src/tracker/index.js')} */
+export const { SqliteStore, Tracker } = await import(`${name}/tracker`);
+
+/** @type {typeof import('../src/policy/index.js')} */
+export const { DeviceSpec } = await import(`${name}/policy`);

@@ -3,7 +3,7 @@
 // SQLite makes the same rows.
 import { mkdirSync, rmSync, statfsSync } from 'node:fs';
 import Database from 'better-sqlite3';
-import { SqliteStore } from './internals.mjs';
+import { SqliteStore } from './library.mjs';
 
 /** @import { StoreChange } from '../src/tracker/store.js' */
 

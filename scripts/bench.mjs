@@ -12,6 +12,7 @@ import { resolveGrowthRows } from '../bench/resolve-growth.mjs';
 import { missed } from '../bench/row.mjs';
 import { storeRows } from '../bench/store-rows.mjs';
 import { renderTable } from '../bench/table.mjs';
+import { trackerRows } from '../bench/tracker-rows.mjs';
 import { ensureLab } from '../lab/build.mjs';
 import { runInLab } from '../lab/run.mjs';
 import { machineRelease, unpackFromSuite } from '../lab/suites.mjs';
@@ -103,6 +104,9 @@ await script(async () => {
   });
   await part('store', async () => {
     rows.push(...(await storeRows(join(root, 'build/bench/stores'))));
+  });
+  await part('tracker', async () => {
+    rows.push(...(await trackerRows(join(root, 'build/bench/stores'))));
   });
   await part('import', async () => {
     rows.push(...(await importRows()));

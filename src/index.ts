@@ -13,6 +13,7 @@ export {
 export type { EnableVfsOptions } from './host/enable-vfs.js';
 export { type DeviceClass, featureNames } from './host/features.js';
 export type { Finding, FindingCode, Severity } from './host/finding.js';
+export type { HostCell } from './host/host-cells.js';
 export type { HostEvent, HostEventOf, HostEventType, ResyncReason } from './host/host-event.js';
 export type { HostOptions } from './host/host-options.js';
 export type { Inventory, VdpaAbi } from './host/inventory.js';
@@ -43,6 +44,11 @@ export type { ParentKind, SoftwareParentKind, VdpaParent } from './host/vdpa-par
 export type { VendorCounter, VendorStats } from './host/vendor-stats.js';
 export type { HostWatch, WatchEvents } from './host/watch.js';
 export type { WatchOptions } from './host/watch-options.js';
+export type { ClaimDesk } from './lifecycle/claim-desk.js';
+export type { HostFinding, HostFindingCode } from './lifecycle/host-audit.js';
+export type { UnclaimableDevice } from './lifecycle/tracked-host.js';
+export type { TrackingOptions } from './lifecycle/tracking-options.js';
+export type { Logger } from './logger.js';
 export type { AddressField, AddressPattern } from './policy/address-pattern.js';
 export type { BindingProfile } from './policy/binding-profile.js';
 export type { DeviceRequest, PortId, RequestId, RequestSpec } from './policy/device-request.js';
@@ -61,4 +67,24 @@ export type {
   RequestOptions,
 } from './policy/port-requests.js';
 export type { DeviceType, ReportedDevice, ReportedVdpa } from './policy/reported-device.js';
+export type { TrackerFinding, TrackerFindingCode } from './tracker/audit.js';
+export type {
+  Claim,
+  ClaimedDevice,
+  ClaimId,
+  InstanceId,
+  MigrationId,
+} from './tracker/claim.js';
+export type { DeviceRecord, DeviceStatus } from './tracker/device-record.js';
+export type { Living, LivingMigration } from './tracker/orphans.js';
+export type { Store, StoreChange, StoreState } from './tracker/store.js';
+export type {
+  ClaimArguments,
+  ClaimSelection,
+  HostReport,
+  PoolSummary,
+  ReleaseSelection,
+  Tracker,
+} from './tracker/tracker.js';
+export type { TrackerEvent, TrackerEvents } from './tracker/tracker-event.js';
 export { VdpaHost, type VdpaHostOptions } from './vdpa-host.js';
