@@ -57,3 +57,27 @@ await-line 'removed .*vdpa9'
 printf '\n$ kill -INT %%1\n'
 kill -INT "$watch"
 wait
+
+# Who has what: an agent owns the records, and every command asks it.
+mkdir /tmp/agent
+cat > /tmp/agent/config.json <<'JSON'
+{
+  "deviceSpec": [{ "address": "0000:11:00.0", "physical_network": "physnet1" }],
+  "store": "claims"
+}
+JSON
+export VDPA_HOST_CONFIG=/tmp/agent/config.json
+show cat "$VDPA_HOST_CONFIG"
+printf '\n$ vdpa-host agent &\n'
+node dist/cli/main.js agent 2> >(tee /tmp/agent/log >&2) &
+agent=$!
+until grep -q 'ready' /tmp/agent/log; do sleep 0.05; done
+show vdpa-host pools
+show vdpa-host claim --instance vm1 --physnet physnet1 --id c1
+show vdpa-host claims
+show vdpa-host claim --instance vm2 --physnet physnet1 --count 2 --id c2 || true
+show vdpa-host release --instance vm1
+show vdpa-host audit
+printf '\n$ kill -TERM %%1\n'
+kill -TERM "$agent"
+wait "$agent"

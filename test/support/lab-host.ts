@@ -131,8 +131,8 @@ export function exists(path: string): boolean {
 }
 
 /** Waits, without blocking the loop, until it is so; the test's own time limit ends a wait in vain. */
-export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await setTimeout(5);
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await setTimeout(5);
 }
 
 export function start(command: string, ...args: readonly string[]): ChildProcess {
