@@ -11,14 +11,19 @@ export interface Assigned {
   readonly record: DeviceRecord;
 }
 
-/** Where devices are looked for. */
-export interface Offer {
+/** Devices that may be had. */
+interface DevicesOnOffer {
   /** In the order in which they are used. */
   readonly pools: readonly Pool[];
-  readonly numa: NumaView;
   /** The device's pool; undefined when it is not to be had. */
   poolOf(id: DeviceId): Pool | undefined;
   record(id: DeviceId): DeviceRecord | undefined;
+}
+
+/** Where devices are looked for. */
+export interface Offer {
+  readonly devices: DevicesOnOffer;
+  readonly numa: NumaView;
 }
 
 /**
@@ -58,8 +63,8 @@ class Taking {
 
   /** Takes the very device; false when it is not to be had, or not what was asked for. */
   takeNamed(request: DeviceRequest, id: DeviceId): boolean {
-    const pool = this.#offer.poolOf(id);
-    const record = this.#offer.record(id);
+    const pool = this.#offer.devices.poolOf(id);
+    const record = this.#offer.devices.record(id);
     if (pool === undefined || record === undefined || this.#named.has(id)) return false;
     if (!askedFor(request)(pool) || !isInReach(pool, request, this.#offer.numa)) return false;
     for (const other of this.#namedOf.keys()) if (exclude(pool, other)) return false;
@@ -122,7 +127,7 @@ function greedyShares(
     if (needed > 0) {
       const left = (pool: Pool): number => taking.left(pool, all);
       const isAskedFor = askedFor(request);
-      const asked = offer.pools.filter((pool) => isAskedFor(pool) && left(pool) > 0);
+      const asked = offer.devices.pools.filter((pool) => isAskedFor(pool) && left(pool) > 0);
       for (const pool of inReach(asked, request, needed, offer.numa, left)) {
         const count = Math.min(needed, left(pool));
         if (count === 0) continue;
@@ -143,7 +148,7 @@ function searchedShares(
   offer: Offer,
   taking: Taking,
 ): Share[][] | null {
-  const pools = offer.pools.filter((pool) => taking.left(pool, []) > 0);
+  const pools = offer.devices.pools.filter((pool) => taking.left(pool, []) > 0);
   const distribution = bestDistribution(
     requests.map((request) => {
       const isAskedFor = askedFor(request);

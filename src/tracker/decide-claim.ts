@@ -1,6 +1,6 @@
 import { VdpaError } from '../errors.js';
 import type { HostCell } from '../host/host-cells.js';
-import { type Assigned, assign } from './assignment.js';
+import { type Assigned, assign, type Offer } from './assignment.js';
 import type { Claim } from './claim.js';
 import type { Decision } from './decision.js';
 import { Draft } from './draft.js';
@@ -21,12 +21,7 @@ export function chooseDevices(
   { requests, numaCells }: Pick<ClaimWish, 'requests' | 'numaCells'>,
   host: readonly HostCell[] | null,
 ): Assigned[] {
-  const offer = {
-    pools: ledger.pools,
-    numa: { guest: numaCells, host },
-    poolOf: ledger.poolOf.bind(ledger),
-    record: ledger.record.bind(ledger),
-  };
+  const offer: Offer = { devices: ledger, numa: { guest: numaCells, host } };
   const assigned = assign(requests, offer);
   if (assigned !== null) return assigned;
   throw new VdpaError('CLAIM_UNSATISFIABLE', explainRefusal(requests, offer, ledger), {

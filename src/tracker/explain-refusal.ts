@@ -1,3 +1,4 @@
+import type { DeviceId } from '../host/device-id.js';
 import type { DeviceRequest } from '../policy/device-request.js';
 import type { Offer } from './assignment.js';
 import type { Ledger } from './ledger.js';
@@ -20,8 +21,8 @@ function shortage(request: DeviceRequest, offer: Offer, ledger: Ledger): string[
   const what = describe(request);
   const isAskedFor = askedFor(request);
   for (const id of request.deviceIds ?? []) {
-    const record = offer.record(id);
-    const pool = offer.poolOf(id);
+    const record = offer.devices.record(id);
+    const pool = offer.devices.poolOf(id);
     if (record === undefined) return [`${what}: ${id} is not tracked`];
     if (pool === undefined) return [`${what}: ${id} is not to be had: ${whyNot(id, ledger)}`];
     if (!isAskedFor(pool)) return [`${what}: ${id} is another kind of device`];
@@ -29,7 +30,7 @@ function shortage(request: DeviceRequest, offer: Offer, ledger: Ledger): string[
       return [`${what}: ${id} is on NUMA node ${nodeOf(pool)}`];
     }
   }
-  const asked = offer.pools.filter((pool) => isAskedFor(pool));
+  const asked = offer.devices.pools.filter((pool) => isAskedFor(pool));
   const near = asked.filter((pool) => isInReach(pool, request, offer.numa));
   if (countOf(near) >= request.count) return [];
   if (countOf(asked) < request.count) {
@@ -53,7 +54,7 @@ function describe({ requestId, spec, alias, portId }: DeviceRequest): string {
   return `${by} (${kinds.join(' or ')})`;
 }
 
-function whyNot(id: Parameters<Offer['record']>[0], ledger: Ledger): string {
+function whyNot(id: DeviceId, ledger: Ledger): string {
   const record = ledger.record(id);
   if (record === undefined) return 'not tracked';
   if (record.vanished) return 'the host no longer has it';

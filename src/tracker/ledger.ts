@@ -38,6 +38,9 @@ interface Below {
 
 const none: ReadonlySet<never> = new Set();
 
+/** Empty pools of devices that are gone: so many are not worth looking for. */
+const sparePools = 256;
+
 /**
  * Records and claims with the decisions made so far, durable or not, and the pools that follow from
  * them. Decisions are applied in order and undone newest first.
@@ -229,15 +232,18 @@ export class Ledger implements DraftBase {
   }
 
   #refreshAll(devices: Decision['devices']): void {
-    const pfs = new Set<DeviceId>();
+    let last: DeviceId | null = null;
     for (const { id, before, after } of devices) {
       this.#refresh(id);
-      for (const record of [before, after]) {
-        const pf = record === null ? null : pfOf(record.value);
-        if (pf !== null) pfs.add(pf);
-      }
+      // As a rule all are of one PF, which is refreshed when all of them have been.
+      const old = before === null ? null : pfOf(before.value);
+      const now = after === null ? null : pfOf(after.value);
+      if (old !== null && old !== now) this.#refresh(old);
+      if (now === null || now === last) continue;
+      if (last !== null) this.#refresh(last);
+      last = now;
     }
-    for (const pf of pfs) this.#refresh(pf);
+    if (last !== null) this.#refresh(last);
   }
 
   /** Puts the device into the pool where it belongs, if it is to be had at all. */
@@ -249,24 +255,31 @@ export class Ledger implements DraftBase {
     if (isThere && entry.pooled === record && entry.pool?.signature === entry.signature) return;
     this.#leavePool(entry);
     if (!isThere || entry.keys === null) return;
-    let pool = this.#pools.get(entry.signature);
-    if (pool === undefined) {
-      pool = new Pool(entry.keys, entry.signature);
-      this.#pools.set(entry.signature, pool);
-      this.#inOrder.splice(placeAmong(this.#inOrder, pool), 0, pool);
-    }
+    const pool = this.#poolFor(entry.keys, entry.signature);
+    if (pool.count === 0) this.#inOrder.splice(placeAmong(this.#inOrder, pool), 0, pool);
     pool.add(record);
     entry.pool = pool;
     entry.pooled = record;
   }
 
+  /** One that is empty is kept: that of a PF is emptied and filled with every claim of a VF. */
+  #poolFor(keys: PoolKeys, signature: string): Pool {
+    const known = this.#pools.get(signature);
+    if (known !== undefined) return known;
+    if (this.#pools.size >= this.#devices.size + sparePools) {
+      for (const pool of this.#pools.values()) {
+        if (pool.count === 0) this.#pools.delete(pool.signature);
+      }
+    }
+    const pool = new Pool(keys, signature);
+    this.#pools.set(signature, pool);
+    return pool;
+  }
+
   #leavePool(entry: Entry): void {
     if (entry.pool === null || entry.pooled === null) return;
     entry.pool.remove(entry.pooled);
-    if (entry.pool.count === 0) {
-      this.#pools.delete(entry.pool.signature);
-      this.#inOrder.splice(placeAmong(this.#inOrder, entry.pool), 1);
-    }
+    if (entry.pool.count === 0) this.#inOrder.splice(placeAmong(this.#inOrder, entry.pool), 1);
     entry.pool = null;
     entry.pooled = null;
   }

@@ -392,6 +392,7 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
   }
 
   #tell(event: TrackerEvent): void {
+    if (this.#queues.size === 0 && this.listenerCount(event.type) === 0) return;
     for (const queue of this.#queues) queue.push(event);
     try {
       this.emit(event.type, ...([event] as never));

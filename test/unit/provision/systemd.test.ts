@@ -9,6 +9,7 @@ import { ensurePackages } from '../../../scripts/apt.mjs';
 const folder = fileURLToPath(new URL('../../../systemd', import.meta.url));
 const unit = 'vdpa-host-provision.service';
 const target = 'vdpa-host-provisioned.target';
+const agent = 'vdpa-host-agent.service';
 let copy: string;
 
 beforeAll(() => {
@@ -19,7 +20,7 @@ beforeAll(() => {
 afterAll(() => rmSync(copy, { recursive: true, force: true }));
 
 function verified(where: string): { status: number | null; output: string } {
-  const files = [unit, target].map((name) => join(where, name));
+  const files = [unit, target, agent].map((name) => join(where, name));
   const { status, stdout, stderr } = spawnSync('systemd-analyze', ['verify', ...files], {
     encoding: 'utf8',
   });
