@@ -198,6 +198,8 @@ export interface UeventMonitor {
 /** What native/addon/addon.cc exports. */
 interface NativeAddon {
   setUp(resolved: typeof resolvedRow, error: typeof nativeError): void;
+  peerCredentials(fd: number): [pid: number, uid: number, gid: number];
+  notifySupervisor(socket: string, message: string): void;
   readonly Host: new (root: string) => AddonHost;
   readonly UeventMonitor: new (
     receiveBufferBytes: number,
@@ -302,4 +304,35 @@ export function openUeventMonitor(
   return new UeventMonitor(receiveBufferBytes, (packed, lost) => {
     listener(finish(ueventRows(new RowReader(packed))), lost);
   });
+}
+
+/** Who is at the other end of a unix socket. */
+export interface PeerCredentials {
+  /** 0: of a PID namespace that this process does not see. */
+  readonly pid: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/**
+ * What the kernel noted of a unix stream's peer when it connected, or when it began to listen.
+ *
+ * @param fd of the stream
+ * @throws {VdpaError} `ADDON_MISSING`, `KERNEL_REFUSED` when there is no peer to be known
+ */
+export function peerCredentials(fd: number): PeerCredentials {
+  const [pid, uid, gid] = loadAddon().peerCredentials(fd);
+  return { pid, uid, gid };
+}
+
+/**
+ * Sends assignments such as `READY=1`, one a line, to a supervisor's datagram socket, which Node
+ * has none of. Waits at most a quarter of a second.
+ *
+ * @param socket as NOTIFY_SOCKET has it: an absolute path, or `@` and an abstract name
+ * @throws {VdpaError} `ADDON_MISSING`, `RESOURCE_EXHAUSTED` when its queue is full, `KERNEL_REFUSED`,
+ *   `PERMISSION_DENIED`
+ */
+export function notifySupervisor(socket: string, message: string): void {
+  loadAddon().notifySupervisor(socket, message);
 }

@@ -1,6 +1,7 @@
 #include "addon/environment.h"
 #include "addon/host.h"
 #include "addon/node_api.h"
+#include "addon/sockets.h"
 #include "addon/uevent_monitor.h"
 
 namespace vdpa::addon {
@@ -26,6 +27,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   }
   env.SetInstanceData(new Environment(std::move(outbox)));  // deleted with the environment
   static_cast<void>(exports.Set("setUp", Napi::Function::New(env, SetUp)));
+  static_cast<void>(exports.Set("peerCredentials", Napi::Function::New(env, ReadPeer)));
+  static_cast<void>(exports.Set("notifySupervisor", Napi::Function::New(env, Notify)));
   static_cast<void>(exports.Set("Host", Host::Define(env)));
   static_cast<void>(exports.Set("UeventMonitor", UeventMonitor::Define(env)));
   return exports;

@@ -1,0 +1,159 @@
+import { z } from 'zod';
+import type { DeviceId } from '../host/device-id.js';
+import type { PortId, RequestId, RequestSpec } from '../policy/device-request.js';
+import { numaPolicies } from '../policy/numa-policy.js';
+import type { ClaimId, InstanceId, MigrationId } from '../tracker/claim.js';
+import type { ClaimDesk } from './claim-desk.js';
+import { protocolError } from './owner-protocol.js';
+
+/** A call whose arguments are known to have their form. */
+export type DeskCall = (desk: ClaimDesk, signal: AbortSignal) => Promise<unknown>;
+
+function name<Name extends string>() {
+  return z.custom<Name>((value) => typeof value === 'string' && value !== '', 'expected a name');
+}
+
+const deviceId = name<DeviceId>();
+const claimId = name<ClaimId>();
+const instanceId = name<InstanceId>();
+const migrationId = name<MigrationId>();
+
+/** Zod's records leave `__proto__` out, and a request with fewer keys asks for more devices. */
+function isSpec(value: unknown): value is RequestSpec {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  return Object.values(value).every((text) => text === null || typeof text === 'string');
+}
+
+const request = z.strictObject({
+  requestId: name<RequestId>(),
+  count: z.int().min(1),
+  spec: z
+    .array(z.custom<RequestSpec>(isSpec, 'expected an object whose values are texts or null'))
+    .min(1),
+  numaPolicy: z.enum(numaPolicies).nullable().default(null),
+  alias: z.string().nullable().default(null),
+  portId: name<PortId>().nullable().default(null),
+  deviceIds: z.array(deviceId).optional(),
+});
+const requests = z.array(request);
+const numaCells = z.array(z.int().min(0)).nullable().optional();
+
+const claim = z.strictObject({
+  id: claimId.optional(),
+  instance: instanceId,
+  requests,
+  numaCells,
+  migration: migrationId.nullable().optional(),
+});
+const wanted = z.strictObject({ requests, numaCells });
+
+const byClaim = z.strictObject({ claim: claimId, fence: z.int().min(0).optional() });
+const byInstance = z.strictObject({
+  instance: instanceId,
+  migration: migrationId.nullable().optional(),
+});
+const devices = z.array(deviceId).optional();
+const releaseByClaim = byClaim.extend({ devices });
+const releaseByInstance = byInstance.extend({ devices });
+const byDevice = z.strictObject({ device: deviceId });
+
+const living = z.strictObject({
+  instances: z.array(instanceId),
+  migrations: z
+    .array(z.strictObject({ id: migrationId.nullable(), instance: instanceId }))
+    .optional(),
+  asOf: z.int().min(0).optional(),
+});
+const maybeLiving = z.strictObject({ living: living.nullable().optional() });
+const ofInstance = z.strictObject({ instance: instanceId.optional() });
+const none = z.strictObject({});
+
+/** What the keys of a selection say it is: one schema, so that its errors name a key. */
+function has(key: string, given: unknown): boolean {
+  return typeof given === 'object' && given !== null && Object.hasOwn(given, key);
+}
+
+const calls: { readonly [Verb in keyof ClaimDesk]: (given: unknown) => DeskCall } = {
+  claim(given) {
+    const checked = parse('claim', claim, given);
+    return (desk, signal) => desk.claim({ ...checked, signal });
+  },
+  allocate(given) {
+    const schema = has('claim', given) ? byClaim : byInstance;
+    const selection = parse<z.ZodType<Parameters<ClaimDesk['allocate']>[0]>>(
+      'allocate',
+      schema,
+      given,
+    );
+    return (desk) => desk.allocate(selection);
+  },
+  release(given) {
+    const schema = has('device', given)
+      ? byDevice
+      : has('claim', given)
+        ? releaseByClaim
+        : releaseByInstance;
+    const selection = parse<z.ZodType<Parameters<ClaimDesk['release']>[0]>>(
+      'release',
+      schema,
+      given,
+    );
+    return (desk) => desk.release(selection);
+  },
+  supports(given) {
+    const checked = parse('supports', wanted, given);
+    return (desk) => desk.supports(checked);
+  },
+  pools(given) {
+    parse('pools', none, given);
+    return (desk) => desk.pools();
+  },
+  records(given) {
+    parse('records', none, given);
+    return (desk) => desk.records();
+  },
+  claims(given) {
+    const { instance } = parse('claims', ofInstance, given);
+    return (desk) => desk.claims(instance);
+  },
+  reconcile(given) {
+    const checked = parse('reconcile', living, given);
+    return (desk) => desk.reconcile(checked);
+  },
+  audit(given) {
+    const checked = parse('audit', maybeLiving, given);
+    return (desk) => desk.audit(checked.living);
+  },
+  heal(given) {
+    const checked = parse('heal', maybeLiving, given);
+    return (desk) => desk.heal(checked.living);
+  },
+};
+
+/**
+ * @param verb a method of `ClaimDesk`
+ * @param given its arguments by name
+ * @throws {VdpaError} `OWNER_PROTOCOL` when there is no such verb
+ * @throws {TypeError} naming every key that is unknown or has the wrong form
+ */
+export function parseDeskCall(verb: string, given: unknown): DeskCall {
+  if (!Object.hasOwn(calls, verb)) {
+    throw protocolError(
+      `there is no verb ${JSON.stringify(verb.slice(0, 40))}: one of ${Object.keys(calls).join(', ')}`,
+    );
+  }
+  return calls[verb as keyof ClaimDesk](given);
+}
+
+function parse<Schema extends z.ZodType>(
+  verb: string,
+  schema: Schema,
+  given: unknown,
+): z.output<Schema> {
+  const parsed = schema.safeParse(given);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map((issue) =>
+    issue.path.length === 0 ? issue.message : `${issue.path.join('.')}: ${issue.message}`,
+  );
+  throw new TypeError(`${verb}: ${problems.join('; ')}`, { cause: parsed.error });
+}
