@@ -45,6 +45,7 @@ function record(lane, held) {
     instance: held ? instance : null,
     requestId: held ? 'a3c1f5e0-0000-4000-8000-000000000001' : null,
     pending: null,
+    home: null,
     vanished: false,
     released: 1,
   };

@@ -44,17 +44,12 @@ export class VdpaHost extends KernelHost implements ClaimDesk {
    *   `STORE_LOCKED` and the others of a store, those of `inventory` and `watch`
    */
   static override async open(options: VdpaHostOptions = {}): Promise<VdpaHost> {
-    const { root, timeoutMs, ...tracking } = options;
-    const unknown = Object.keys(tracking).length > 0;
-    const parsed = unknown
-      ? (await import('./lifecycle/parse-tracking-options.js')).parseTrackingOptions(tracking)
-      : null;
-    const host = new VdpaHost(
-      await openHost({
-        ...(root !== undefined && { root }),
-        ...(timeoutMs !== undefined && { timeoutMs }),
-      }),
-    );
+    const { kernel, tracking } = apart(options);
+    const parsed =
+      tracking === null
+        ? null
+        : (await import('./lifecycle/parse-tracking-options.js')).parseTrackingOptions(tracking);
+    const host = new VdpaHost(await openHost(kernel));
     if (parsed === null) return host;
     try {
       const { TrackedHost } = await import('./lifecycle/tracked-host.js');
@@ -160,4 +155,31 @@ export class VdpaHost extends KernelHost implements ClaimDesk {
     if (this.#tracked !== null) return this.#tracked;
     throw new TypeError('the host was opened without deviceSpec and store');
   }
+}
+
+const trackingKeys: ReadonlySet<string> = new Set<keyof TrackingOptions>([
+  'deviceSpec',
+  'store',
+  'follow',
+  'reportInPlacement',
+  'allowSoftwareDevices',
+  'retypeGraceMs',
+  'logger',
+]);
+
+/** The options of either side, for its own parser; what is no object at all is the host's to refuse. */
+function apart(options: VdpaHostOptions): {
+  readonly kernel: HostOptions;
+  readonly tracking: object | null;
+} {
+  if (Object.prototype.toString.call(options) !== '[object Object]') {
+    return { kernel: options, tracking: null };
+  }
+  const entries = Object.entries(options);
+  const given = entries.filter(([key, value]) => trackingKeys.has(key) && value !== undefined);
+  const others = entries.filter(([key]) => !trackingKeys.has(key));
+  return {
+    kernel: Object.fromEntries(others),
+    tracking: given.length === 0 ? null : Object.fromEntries(given),
+  };
 }

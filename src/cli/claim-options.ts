@@ -7,7 +7,7 @@ export const configOption: CommandOptions = {
   config: {
     type: 'string',
     value: 'FILE',
-    help: 'the configuration (default: VDPA_HOST_CONFIG, else /etc/vdpa-host/config.json)',
+    help: 'default: VDPA_HOST_CONFIG, else /etc/vdpa-host/config.json',
   },
 };
 

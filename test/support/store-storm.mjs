@@ -40,6 +40,7 @@ function record(id, claimId, released) {
       instance: claimId && instance,
       requestId: claimId && 'request',
       pending: null,
+      home: null,
       vanished: false,
       released,
     })

@@ -16,7 +16,7 @@ const mostDevices = 0xffff;
 export const command: Command = {
   name: 'claim',
   summary: 'take vDPA devices for an instance',
-  usage: 'claim --instance ID --physnet NET',
+  usage: 'claim --instance ID ...',
   description: [
     'Takes vDPA devices of a physical network for an instance, all or none, and prints their char',
     'devices. Asks the agent when one runs; otherwise it opens the store itself. Under --id it may be',

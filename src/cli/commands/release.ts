@@ -8,7 +8,7 @@ import { releaseLines } from '../view/claims-view.js';
 export const command: Command = {
   name: 'release',
   summary: 'give the devices of an instance or claim back',
-  usage: 'release --instance ID | --claim ID',
+  usage: 'release --instance ID',
   description: [
     'Gives back all devices of an instance, or those of one claim. Asks the agent when one runs;',
     'otherwise it opens the store itself. What nobody has is no error: it may be repeated.',
