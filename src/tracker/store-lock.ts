@@ -1,8 +1,9 @@
-import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { VdpaError } from '../errors.js';
 import { type Connection, connect } from './sqlite-engine.js';
 import { sqliteCode, storeError } from './sqlite-error.js';
 import { holderText, type StoreHolder, type StoreOwner } from './store-holder.js';
+import { notOpened } from './store-path.js';
 
 /** Who looks whether the lock is held holds it for that moment; nobody is turned away for that. */
 const lookMs = 500;
@@ -23,6 +24,11 @@ export class StoreLock {
   static take(file: string): StoreLock {
     const db = connected(file, true);
     try {
+      // SQLite opens what it may not write for reading, and then locks nothing.
+      if (!isWritable(`${file}.lock`)) {
+        const why = `its lock ${file}.lock may not be written: run as its owner`;
+        throw notOpened(file, why, 'EACCES');
+      }
       db.prepare('BEGIN IMMEDIATE').run();
       writeOwner(file);
     } catch (error) {
@@ -49,6 +55,8 @@ export class StoreLock {
 /** Who holds the lock of the store at `file`. @throws {VdpaError} when that cannot be found out */
 export function holderOf(file: string): StoreHolder {
   if (statSync(`${file}.lock`, { throwIfNoEntry: false }) === undefined) return null;
+  // Who may not take the lock cannot try it, and has only the owner's word.
+  if (!isWritable(`${file}.lock`)) return readOwner(file);
   const db = connected(file, false);
   try {
     db.prepare('BEGIN IMMEDIATE').run();
@@ -69,6 +77,15 @@ function connected(file: string, create: boolean): Connection {
     return db;
   } catch (error) {
     throw storeError(error, `${file}.lock`, 'open');
+  }
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK | constants.W_OK);
+    return true;
+  } catch {
+    return false;
   }
 }
 

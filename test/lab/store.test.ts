@@ -2,12 +2,12 @@ import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   closeSync,
-  existsSync,
   mkdirSync,
   mkdtempSync,
   openSync,
   readdirSync,
   rmSync,
+  writeFileSync,
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -138,19 +138,38 @@ describe('where it may not be written', () => {
     expect(checkStore(path).faults).toEqual([]);
   });
 
-  test.each([
-    ["another user's folder", 0o755, /may not write there: run as its owner/],
-    ['a folder that is closed to others', 0o700, /cannot be entered: run as its owner/],
-  ])('%s is refused, and nothing is made in it', async (_, mode, words) => {
-    chmodSync(dirname(path), mode);
+  test("another user's folder, or lock, is refused, and nothing is made there", async () => {
+    const folder = dirname(path);
+    const [open, closed, locked] = ['open', 'closed', 'locked'].map((name) => join(folder, name));
+    if (open === undefined || closed === undefined || locked === undefined) throw new Error();
+    chmodSync(folder, 0o755);
+    mkdirSync(open, { mode: 0o755 });
+    mkdirSync(closed, { mode: 0o700 });
+    mkdirSync(locked);
+    chmodSync(locked, 0o777);
+    // SQLite would open this for reading, lock nothing, and be a second owner.
+    writeFileSync(join(locked, 'store.lock'), '', { mode: 0o644 });
     const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
     const script = `
-      const error = await new SqliteStore(path).open().catch((reason) => reason);
-      console.log(JSON.stringify({ code: error.code, errno: error.errno, message: error.message }));`;
-    const said = JSON.parse(await outputOf(storeProcess(path, script, ...nobody)));
-    expect(said).toMatchObject({ code: 'STORE_NOT_OPENED', errno: 'EACCES' });
-    expect(said.message).toMatch(words);
-    expect(existsSync(`${path}.lock`)).toBe(false);
+      for (const name of ['open', 'closed', 'locked']) {
+        const store = new SqliteStore(path + '/' + name + '/store');
+        const { code, errno, message } = await store.open().catch((reason) => reason);
+        console.log(code, errno, message);
+      }`;
+    const said = (await outputOf(storeProcess(folder, script, ...nobody))).split('\n');
+    expect(said).toEqual([
+      expect.stringMatching(/^STORE_NOT_OPENED EACCES .* may not write there: run as its owner/),
+      expect.stringMatching(/^STORE_NOT_OPENED EACCES .* cannot be entered: run as its owner/),
+      expect.stringMatching(
+        /^STORE_NOT_OPENED EACCES .*\.lock may not be written: run as its owner/,
+      ),
+      '',
+    ]);
+    expect([open, closed, locked].map((name) => readdirSync(name))).toEqual([
+      [],
+      [],
+      ['store.lock'],
+    ]);
   });
 });
 

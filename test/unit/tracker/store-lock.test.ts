@@ -61,7 +61,7 @@ test('two stores of one process exclude each other, also by another name of the 
 test('a terminated thread lets go of the lock, and its store says that it failed', async () => {
   const path = newStorePath();
   const started: Worker[] = [];
-  process.on('worker', (worker) => started.push(worker));
+  process.once('worker', (worker) => started.push(worker));
   const store = new SqliteStore(path);
   await store.open();
   await store.commit([adding(0)]);
