@@ -161,9 +161,11 @@ export class Ledger implements DraftBase {
 
   #put(id: DeviceId, stored: Versioned<DeviceRecord> | null): void {
     const entry = this.#devices.get(id);
-    if (entry !== undefined) this.#countBelow(entry, -1);
     if (stored === null) {
-      if (entry !== undefined) this.#leavePool(entry);
+      if (entry !== undefined) {
+        this.#countBelow(entry, -1);
+        this.#leavePool(entry);
+      }
       this.#devices.delete(id);
       return;
     }
@@ -177,18 +179,30 @@ export class Ledger implements DraftBase {
     }
     const { device, home } = entry.stored.value;
     if (device !== stored.value.device || home !== stored.value.home) {
+      this.#countBelow(entry, -1);
       Object.assign(entry, this.#placeOf(stored.value));
+      entry.stored = stored;
+      this.#countBelow(entry, 1);
+    } else {
+      this.#recount(entry, stored, entry.returning);
     }
-    entry.stored = stored;
-    this.#countBelow(entry, 1);
   }
 
   #setReturning(id: DeviceId, by: number): void {
     const entry = this.#devices.get(id);
-    if (entry === undefined) return;
-    this.#countBelow(entry, -1);
-    entry.returning = Math.max(0, entry.returning + by);
-    this.#countBelow(entry, 1);
+    if (entry !== undefined) this.#recount(entry, entry.stored, Math.max(0, entry.returning + by));
+  }
+
+  /** Of a device that stays below the same PF. */
+  #recount(entry: Entry, stored: Versioned<DeviceRecord>, returning: number): void {
+    const pf = pfOf(stored.value);
+    const below = pf === null ? undefined : this.#below.get(pf);
+    if (below !== undefined) {
+      below.unavailable += unavailable(stored.value) - unavailable(entry.stored.value);
+      below.busy += busy(stored.value, returning) - busy(entry.stored.value, entry.returning);
+    }
+    entry.stored = stored;
+    entry.returning = returning;
   }
 
   /** Counts the device among those below its PF, or no longer. */
@@ -202,8 +216,8 @@ export class Ledger implements DraftBase {
     }
     if (by === 1) below.ids.add(value.device.id);
     else below.ids.delete(value.device.id);
-    if (value.status !== 'available') below.unavailable += by;
-    if (isHeld(value) || returning > 0) below.busy += by;
+    below.unavailable += by * unavailable(value);
+    below.busy += by * busy(value, returning);
     if (below.ids.size === 0) this.#below.delete(pf);
   }
 
@@ -292,6 +306,11 @@ export class Ledger implements DraftBase {
     return value.device.type !== 'type-PF' || (this.#below.get(id)?.busy ?? 0) === 0;
   }
 }
+
+const unavailable = ({ status }: DeviceRecord): number => (status === 'available' ? 0 : 1);
+
+const busy = (record: DeviceRecord, returning: number): number =>
+  isHeld(record) || returning > 0 ? 1 : 0;
 
 /** Where the pool is, or belongs, among pools in order. */
 function placeAmong(pools: readonly Pool[], pool: Pool): number {

@@ -85,8 +85,7 @@ export function freeDevice(
   const { record, parent, children } = family;
   assertStatus(record, freeable);
   if (instance !== null) assertHolder(record, instance);
-  const freed = { claimId: null, instance: null, requestId: null, released };
-  const transitions = [transition(record, { ...freed, status: 'available' })];
+  const transitions = [transition(record, nobody, released)];
   if (isPf(record)) {
     for (const child of children) transitions.push(...statusOf(child, 'available'));
   } else if (parent !== null && family.siblingsAvailable()) {
@@ -123,6 +122,8 @@ function dependentStatus(holder: DeviceRecord | null): DeviceStatus | null {
   return holder?.status === 'allocated' ? 'unavailable' : null;
 }
 
+const nobody: Taken = { status: 'available', claimId: null, instance: null, requestId: null };
+
 type Taken = Pick<DeviceRecord, 'status' | 'claimId' | 'instance' | 'requestId'>;
 
 function take(
@@ -131,7 +132,7 @@ function take(
   taken: Taken,
   dependents: DeviceStatus,
 ): Transition[] {
-  const transitions = [transition(record, taken)];
+  const transitions = [transition(record, taken, record.released)];
   if (isPf(record)) {
     for (const child of children) {
       if (!childrenIn.includes(child.status)) throw familyHeld(record, child);
@@ -144,13 +145,32 @@ function take(
   return transitions;
 }
 
-function transition(before: DeviceRecord, fields: Partial<DeviceRecord>): Transition {
-  return { before, after: { ...before, ...fields } };
+/** Written out: it is done four times for a claim and its release. */
+function transition(
+  before: DeviceRecord,
+  { status, claimId, instance, requestId }: Taken,
+  released: number,
+): Transition {
+  const { device, home, pending, vanished } = before;
+  const after: DeviceRecord = {
+    device,
+    home,
+    status,
+    claimId,
+    instance,
+    requestId,
+    pending,
+    vanished,
+    released,
+  };
+  return { before, after };
 }
 
 /** None when it is so already. */
 function statusOf(record: DeviceRecord, status: DeviceStatus): Transition[] {
-  return record.status === status ? [] : [transition(record, { status })];
+  if (record.status === status) return [];
+  const { claimId, instance, requestId, released } = record;
+  return [transition(record, { status, claimId, instance, requestId }, released)];
 }
 
 /** What is unavailable stays so when another of its family is claimed. */

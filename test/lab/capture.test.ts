@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { run } from '../../src/cli/run.js';
+import { KernelHost } from '../../src/host/kernel-host.js';
 import { VdpaHost } from '../../src/index.js';
 import * as lab from '../support/lab-host.js';
 import { readEverything } from '../support/reading.js';
@@ -242,10 +243,10 @@ describe('a host that changes while it is captured', () => {
     ['and changes back is the host it was', [addAndRemove], true],
   ])('%s', async (_, changes, consistent) => {
     populate();
-    const attempts = new Set<VdpaHost>();
-    const { driverOverride } = VdpaHost.prototype;
-    const spy = vi.spyOn(VdpaHost.prototype, 'driverOverride');
-    spy.mockImplementation(async function (this: VdpaHost, ...args) {
+    const attempts = new Set<KernelHost>();
+    const { driverOverride } = KernelHost.prototype;
+    const spy = vi.spyOn(KernelHost.prototype, 'driverOverride');
+    spy.mockImplementation(async function (this: KernelHost, ...args) {
       if (!attempts.has(this)) {
         changes[attempts.size]?.();
         attempts.add(this);
