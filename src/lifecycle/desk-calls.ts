@@ -33,6 +33,7 @@ const request = z.strictObject({
   numaPolicy: z.enum(numaPolicies).nullable().default(null),
   alias: z.string().nullable().default(null),
   portId: name<PortId>().nullable().default(null),
+  mac: z.string().min(1).optional(),
   deviceIds: z.array(deviceId).optional(),
 });
 const requests = z.array(request);

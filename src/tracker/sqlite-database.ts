@@ -104,7 +104,8 @@ export class SqliteDatabase {
         return { committed: true, revision };
       });
       if (revision > row.revision) {
-        writeStore.run(revision, fence, this.#forget() ?? row.forgotten);
+        const removing = changes.some(removes);
+        writeStore.run(revision, fence, (removing ? this.#forget() : null) ?? row.forgotten);
       }
       commit.run();
       return results;
@@ -149,6 +150,10 @@ export class SqliteDatabase {
     const gone = last > keptRemovals ? forget.all(last - keptRemovals) : [];
     return gone.length === 0 ? null : Math.max(...gone);
   }
+}
+
+function removes({ devices, claims }: EncodedChange): boolean {
+  return devices.some(({ body }) => body === null) || claims.some(({ body }) => body === null);
 }
 
 type Statements = ReturnType<typeof prepare>;

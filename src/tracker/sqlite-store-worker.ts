@@ -6,12 +6,11 @@ import {
 } from 'node:worker_threads';
 import type { VdpaError } from '../errors.js';
 import { type OwnedDatabase, ownDatabase } from './sqlite-ownership.js';
-import type { Answer, ErrorFacts, Question, Setup } from './sqlite-store-messages.js';
+import type { Answer, Commits, ErrorFacts, Question, Setup } from './sqlite-store-messages.js';
+import { unpackChanges } from './store-packing.js';
 
 // The thread that owns the store. It answers questions in their order; commits that wait together
 // are made durable together.
-
-type Commit = Extract<Question, { kind: 'commit' }>;
 
 /** A store that is open, until a commit fails in a way that leaves its content in doubt. */
 class Owner {
@@ -26,7 +25,7 @@ class Owner {
 
   answer(questions: readonly Question[]): void {
     const answers: Answer[] = [];
-    let commits: Commit[] = [];
+    let commits: Commits[] = [];
     const commitAll = (): void => {
       if (commits.length > 0) answers.push(...this.#commit(commits));
       commits = [];
@@ -45,25 +44,22 @@ class Owner {
   }
 
   /** One transaction for all. */
-  #commit(commits: readonly Commit[]): Answer[] {
-    if (this.#doubt !== null) return this.#refuse(commits, this.#doubt);
+  #commit(commits: readonly Commits[]): Answer[] {
+    const ids = commits.flatMap((commit) => commit.ids);
+    if (this.#doubt !== null) return refusals(ids, this.#doubt);
     try {
-      const results = this.#owned.database.commit(commits.flatMap(({ changes }) => changes));
-      let at = 0;
-      return commits.map(({ id, changes }) => {
-        const from = at;
-        at += changes.length;
-        return { id, results: results.slice(from, at) };
-      });
+      const results = this.#owned.database.commit(
+        commits.flatMap(({ changes }) => unpackChanges(changes)),
+      );
+      const outcomes = results.map((result) =>
+        result.committed ? result.revision : result.conflict,
+      );
+      return [{ ids, counts: commits.flatMap(({ counts }) => counts), outcomes }];
     } catch (error) {
       const facts = factsOf(error as VdpaError);
       if (facts.outcome !== 'unchanged') this.#doubt = facts;
-      return this.#refuse(commits, facts);
+      return refusals(ids, facts);
     }
-  }
-
-  #refuse(commits: readonly Commit[], error: ErrorFacts): Answer[] {
-    return commits.map(({ id }) => ({ id, error }));
   }
 
   #changes(id: number, from: number): Answer {
@@ -79,6 +75,10 @@ class Owner {
     this.#owned.close();
     this.#port.close();
   }
+}
+
+function refusals(ids: readonly number[], error: ErrorFacts): Answer[] {
+  return ids.map((id) => ({ id, error }));
 }
 
 function factsOf(error: VdpaError): ErrorFacts {

@@ -1,14 +1,25 @@
 import { Worker } from 'node:worker_threads';
 import { VdpaError } from '../errors.js';
-import type { Answer, Question, Setup } from './sqlite-store-messages.js';
+import type { DeviceId } from '../host/device-id.js';
+import type { ClaimId } from './claim.js';
+import type {
+  Answer,
+  Commits,
+  Committed,
+  ErrorFacts,
+  Question,
+  Setup,
+} from './sqlite-store-messages.js';
 import type { ChangeResult, ChangesSince, OpenedStore, Store, StoreChange } from './store.js';
-import { assertOneWriteEach, encodeChange } from './store-change.js';
+import { assertOneWriteEach } from './store-change.js';
+import { packChange } from './store-packing.js';
 
 /** The question that is not asked: starting the thread is. */
 const openingId = 0;
 
+/** What somebody waits for. */
 interface Waiting {
-  resolve(answer: Answer): void;
+  resolve(answer: unknown): void;
   reject(error: unknown): void;
 }
 
@@ -37,9 +48,7 @@ export class SqliteStore implements Store {
     const thread = new StoreThread(this.#path);
     this.#thread = thread;
     try {
-      const answer = await thread.opened;
-      if (!('opened' in answer)) throw new TypeError('the thread answers what was not asked');
-      return answer.opened;
+      return await thread.opened;
     } catch (error) {
       // Until it is gone, it may hold files; and the process has to stay for that.
       thread.end();
@@ -52,15 +61,11 @@ export class SqliteStore implements Store {
   async commit(changes: readonly StoreChange[]): Promise<readonly ChangeResult[]> {
     const thread = this.#openThread();
     changes.forEach(assertOneWriteEach);
-    const answer = await thread.ask({ kind: 'commit', changes: changes.map(encodeChange) });
-    if (!('results' in answer)) throw new TypeError('the thread answers what was not asked');
-    return answer.results;
+    return await thread.commit(changes);
   }
 
   async changes(fromRevision: number): Promise<ChangesSince | null> {
-    const answer = await this.#openThread().ask({ kind: 'changes', from: fromRevision });
-    if (!('changes' in answer)) throw new TypeError('the thread answers what was not asked');
-    return answer.changes;
+    return await this.#openThread().changes(fromRevision);
   }
 
   /** Resolves when what was under way is done and another may open the store. */
@@ -82,7 +87,7 @@ export class SqliteStore implements Store {
 
 /** The thread that owns the file, and the questions that it has not answered. */
 class StoreThread {
-  readonly opened: Promise<Answer>;
+  readonly opened: Promise<OpenedStore>;
   /** Resolves when the thread is gone, and with it everything that it held. */
   readonly ended: Promise<void>;
   ending = false;
@@ -101,7 +106,7 @@ class StoreThread {
       // What the program was started with is about its own file: --input-type, --eval, --watch.
       execArgv: [],
     });
-    this.opened = this.#answerTo(openingId);
+    this.opened = this.#answerTo<OpenedStore>(openingId);
     this.#worker.on('message', (answers: readonly Answer[]) => this.#take(answers));
     this.ended = new Promise((resolve) => {
       this.#worker.once('error', (error) => this.#die(error));
@@ -112,16 +117,22 @@ class StoreThread {
     });
   }
 
-  async ask(
-    question:
-      | { kind: 'commit'; changes: ReturnType<typeof encodeChange>[] }
-      | { kind: 'changes'; from: number },
-  ): Promise<Answer> {
-    if (this.#dead !== null) throw this.#dead;
-    const id = this.#asked++;
-    const answer = this.#answerTo(id);
-    this.#send({ ...question, id });
-    return await answer;
+  async commit(changes: readonly StoreChange[]): Promise<ChangeResult[]> {
+    const id = this.#nextId();
+    const last = this.#outbox.at(-1);
+    const commits: Commits =
+      last?.kind === 'commit' ? last : { kind: 'commit', ids: [], counts: [], changes: [] };
+    commits.ids.push(id);
+    commits.counts.push(changes.length);
+    for (const change of changes) packChange(commits.changes, change);
+    if (commits !== last) this.#send(commits);
+    return await this.#answerTo<ChangeResult[]>(id);
+  }
+
+  async changes(from: number): Promise<ChangesSince | null> {
+    const id = this.#nextId();
+    this.#send({ kind: 'changes', id, from });
+    return await this.#answerTo<ChangesSince | null>(id);
   }
 
   end(): void {
@@ -138,24 +149,41 @@ class StoreThread {
     process.nextTick(() => this.#worker.postMessage(this.#outbox.splice(0)));
   }
 
-  #answerTo(id: number): Promise<Answer> {
+  #nextId(): number {
+    if (this.#dead !== null) throw this.#dead;
+    return this.#asked++;
+  }
+
+  #answerTo<T>(id: number): Promise<T> {
     // The process stays for as long as somebody waits.
     if (this.#waiting.size === 0) this.#worker.ref();
-    return new Promise((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.set(id, { resolve: (answer) => resolve(answer as T), reject });
+    });
   }
 
   #take(answers: readonly Answer[]): void {
     for (const answer of answers) {
-      const waiting = this.#waiting.get(answer.id);
-      this.#waiting.delete(answer.id);
-      if ('error' in answer) {
-        const { code, message, ...details } = answer.error;
-        waiting?.reject(new VdpaError(code, message, details));
-      } else {
-        waiting?.resolve(answer);
-      }
+      if ('outcomes' in answer) this.#takeCommitted(answer);
+      else if ('error' in answer) this.#taken(answer.id)?.reject(errorOf(answer.error));
+      else this.#taken(answer.id)?.resolve('opened' in answer ? answer.opened : answer.changes);
     }
     if (this.#waiting.size === 0 && !this.ending) this.#worker.unref();
+  }
+
+  #takeCommitted({ ids, counts, outcomes }: Committed): void {
+    let at = 0;
+    for (const [index, id] of ids.entries()) {
+      const end = at + (counts[index] ?? 0);
+      this.#taken(id)?.resolve(outcomes.slice(at, end).map(resultOf));
+      at = end;
+    }
+  }
+
+  #taken(id: number): Waiting | undefined {
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    return waiting;
   }
 
   #die(cause: Error): void {
@@ -175,4 +203,14 @@ class StoreThread {
     for (const { reject } of this.#waiting.values()) reject(this.#dead);
     this.#waiting.clear();
   }
+}
+
+function resultOf(outcome: number | string): ChangeResult {
+  return typeof outcome === 'number'
+    ? { committed: true, revision: outcome }
+    : { committed: false, conflict: outcome as DeviceId | ClaimId };
+}
+
+function errorOf({ code, message, ...details }: ErrorFacts): VdpaError {
+  return new VdpaError(code, message, details);
 }

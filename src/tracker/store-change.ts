@@ -57,12 +57,11 @@ export function conflictOf(
     devices.find(({ id, from }) => stored.device(id) !== from) ??
     claims.find(({ id, from }) => stored.claim(id) !== from);
   if (stale !== undefined) return stale.id as DeviceId | ClaimId;
-  const taken = new Set<string>();
-  for (const device of claims.flatMap((claim) => claim.devices)) {
+  const wanted = claims.flatMap((claim) => claim.devices);
+  for (const [index, device] of wanted.entries()) {
     const holder = stored.holder(device);
     const stays = holder !== null && !claims.some(({ id }) => id === holder);
-    if (stays || taken.has(device)) return device as DeviceId;
-    taken.add(device);
+    if (stays || wanted.indexOf(device) < index) return device as DeviceId;
   }
   return null;
 }

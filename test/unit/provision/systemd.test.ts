@@ -68,3 +68,11 @@ test('docs/provisioning.md shows docs/provision.json, and installs every file of
     expect(document).toMatch(new RegExp(`^install .*${name}`, 'm'));
   }
 });
+
+test('docs/agent.md installs the agent, which starts after what is declared', () => {
+  const document = readFileSync(join(folder, '../docs/agent.md'), 'utf8');
+  expect(document).toMatch(new RegExp(`^install .*${agent}`, 'm'));
+  const text = readFileSync(join(folder, agent), 'utf8');
+  expect(text).toMatch(new RegExp(`^After=${target}`, 'm'));
+  expect(text).toMatch(/^Type=notify$/m);
+});
