@@ -1,6 +1,6 @@
 import { type ErrorCode, type Outcome, type Retry, VdpaError } from '../errors.js';
 
-// What goes over the owner's socket, one JSON document a line (docs/store.md). The owner begins with a
+// What goes over the owner's socket, one JSON document a line (docs/agent.md). The owner begins with a
 // `Greeting`; then the peer sends `Request`s and `Cancel`s, and the owner an `Answer` to each request,
 // in the order in which they are done.
 

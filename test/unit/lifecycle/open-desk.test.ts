@@ -5,13 +5,13 @@ import { VdpaError } from '../../../src/errors.js';
 import { openDesk, ownerSocketPath } from '../../../src/lifecycle/open-desk.js';
 import { OwnerClient } from '../../../src/lifecycle/owner-client.js';
 import { OwnerSocket } from '../../../src/lifecycle/owner-socket.js';
+import { deskOf } from '../../support/tracker-desk.js';
 import { card } from '../tracker/support/devices.js';
 import { trackerOf } from '../tracker/support/hosts.js';
-import { deskOf, Folder } from './support/owner.js';
+import { Folder } from './support/owner.js';
 
 async function local() {
-  const tracker = await trackerOf(card('06', 4));
-  return { ...deskOf(tracker), [Symbol.asyncDispose]: () => tracker.close() };
+  return deskOf(await trackerOf(card('06', 4)));
 }
 
 function locked(): Promise<never> {

@@ -6,8 +6,9 @@ import { VdpaError } from '../../../src/errors.js';
 import type { DeviceId } from '../../../src/host/device-id.js';
 import { OwnerClient } from '../../../src/lifecycle/owner-client.js';
 import { vdpaRequest } from '../../support/requests.js';
+import { deskOf } from '../../support/tracker-desk.js';
 import { card, claimId, instance } from '../tracker/support/devices.js';
-import { asUser, deskOf, Folder, Owner, until } from './support/owner.js';
+import { asUser, Folder, Owner, until } from './support/owner.js';
 
 const vm1 = instance('vm1');
 const vm2 = instance('vm2');
@@ -35,7 +36,7 @@ describe('a client of the owner', () => {
   test('is answered as the tracker would answer', async () => {
     await using owner = await Owner.of();
     await using client = await OwnerClient.connect(owner.path);
-    const requests = [vdpaRequest(2)];
+    const requests = [vdpaRequest(2, { mac: '02:00:00:00:00:01' })];
     expect(await client.supports({ requests })).toBe(true);
     const claim = await client.claim({ id: c1, instance: vm1, requests, numaCells: [0] });
     expect([claim]).toEqual(owner.tracker.claims());
@@ -55,6 +56,7 @@ describe('a client of the owner', () => {
     expect(await client.heal(null)).toEqual([]);
     const [first] = claim.devices;
     const device = first?.deviceId as DeviceId;
+    expect(await client.release({ claim: c1, devices: [] })).toEqual([]);
     expect(await client.release({ device })).toEqual([device]);
     expect(await client.reconcile({ instances: [vm2] })).toMatchObject([{ id: c1 }]);
     expect(owner.tracker.claims()).toEqual([]);

@@ -18,8 +18,9 @@ import { mostRequestBytes } from '../../../src/lifecycle/owner-protocol.js';
 import { OwnerSocket } from '../../../src/lifecycle/owner-socket.js';
 import { vdpaRequest } from '../../support/requests.js';
 import { long } from '../../support/test-length.js';
+import { deskOf } from '../../support/tracker-desk.js';
 import { card, instance } from '../tracker/support/devices.js';
-import { asUser, deskOf, Folder, Owner, RawPeer, until } from './support/owner.js';
+import { asUser, Folder, Owner, RawPeer, until } from './support/owner.js';
 
 const nobody = 65534;
 const greeting = { protocol: 'vdpa-host-owner', version: 1 };

@@ -7,6 +7,7 @@ import type { ClaimDesk } from '../../../../src/lifecycle/claim-desk.js';
 import { OwnerSocket } from '../../../../src/lifecycle/owner-socket.js';
 import type { ReportedDevice } from '../../../../src/policy/reported-device.js';
 import type { Tracker } from '../../../../src/tracker/tracker.js';
+import { deskOf } from '../../../support/tracker-desk.js';
 import { card } from '../../tracker/support/devices.js';
 import { FaultyStore } from '../../tracker/support/faulty-store.js';
 import { trackerOf } from '../../tracker/support/hosts.js';
@@ -18,22 +19,6 @@ export class Folder implements Disposable {
   [Symbol.dispose](): void {
     rmSync(this.path, { recursive: true, force: true });
   }
-}
-
-/** A tracker as a desk. */
-export function deskOf(tracker: Tracker): ClaimDesk {
-  return {
-    claim: (wanted) => tracker.claim(wanted),
-    allocate: (selection) => tracker.allocate(selection),
-    release: (selection) => tracker.release(selection),
-    supports: async (wanted) => tracker.supports(wanted),
-    pools: async () => tracker.pools(),
-    records: async () => tracker.records(),
-    claims: async (instance) => tracker.claims(instance),
-    reconcile: (living) => tracker.reconcile(living),
-    audit: async (living) => tracker.audit(living),
-    heal: (living) => tracker.heal(living),
-  };
 }
 
 /** An owner of a host's devices, at a socket in a folder of its own. */
