@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { DeviceId } from '../host/device-id.js';
-import type { PortId, RequestId, RequestSpec } from '../policy/device-request.js';
+import type { DeviceRequest, PortId, RequestId, RequestSpec } from '../policy/device-request.js';
 import { numaPolicies } from '../policy/numa-policy.js';
 import type { ClaimId, InstanceId, MigrationId } from '../tracker/claim.js';
 import type { ClaimDesk } from './claim-desk.js';
@@ -35,7 +35,7 @@ const request = z.strictObject({
   portId: name<PortId>().nullable().default(null),
   mac: z.string().min(1).optional(),
   deviceIds: z.array(deviceId).optional(),
-});
+} satisfies Record<keyof DeviceRequest, z.ZodType>);
 const requests = z.array(request);
 const numaCells = z.array(z.int().min(0)).nullable().optional();
 

@@ -152,6 +152,7 @@ export class OwnerConnection {
         timer = setTimeout(() => fail(this.#silent(timeoutMs)), timeoutMs);
         onAbort = () => fail(signal?.reason);
         signal?.addEventListener('abort', onAbort, { once: true });
+        if (signal?.aborted === true) onAbort(); // while it was being connected
       });
     } finally {
       clearTimeout(timer);

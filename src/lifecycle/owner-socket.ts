@@ -12,7 +12,7 @@ const socketName = 'socket';
 
 /**
  * Where the process that owns a store lets others speak to it: a unix socket of mode 0600, for root
- * and for the owner's own user. What is said there is docs/agent.md.
+ * and for the owner's own user. What is said there is in docs/agent.md.
  */
 export class OwnerSocket implements AsyncDisposable {
   readonly path: string;

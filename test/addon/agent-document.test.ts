@@ -8,6 +8,7 @@ import { expect, test } from 'vitest';
 import { OwnerSocket } from '../../src/lifecycle/owner-socket.js';
 import { parseConfig } from '../../src/lifecycle/parse-config.js';
 import { deskOf } from '../support/tracker-desk.js';
+import { card } from '../unit/tracker/support/devices.js';
 import { trackerOf } from '../unit/tracker/support/hosts.js';
 
 const text = readFileSync(new URL('../../docs/agent.md', import.meta.url), 'utf8');
@@ -27,7 +28,7 @@ test('docs/agent.md has a configuration that is one', () => {
 
 test('docs/agent.md has a conversation as it takes place', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'agent-document-'));
-  const desk = deskOf(await trackerOf([]));
+  const desk = deskOf(await trackerOf(card('65', 2)));
   const owner = await OwnerSocket.listen(join(folder, 'sock'), desk);
   const socket = connect({ path: owner.path });
   const heard = createInterface({ input: socket })[Symbol.asyncIterator]();
