@@ -71,7 +71,7 @@ show cat "$VDPA_HOST_CONFIG"
 printf '\n$ vdpa-host agent &\n'
 node dist/cli/main.js agent 2> >(tee /tmp/agent/log >&2) &
 agent=$!
-until grep -q 'ready' /tmp/agent/log; do sleep 0.05; done
+until grep -qs 'ready' /tmp/agent/log; do sleep 0.05; done
 show vdpa-host pools
 show vdpa-host claim --instance vm1 --physnet physnet1 --id c1
 show vdpa-host claims
