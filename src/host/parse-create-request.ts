@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parsed } from '../parsed.js';
 import { isVdpaName } from './device-id.js';
 import { isDeviceMac } from './mac-address.js';
 
@@ -47,10 +48,5 @@ const createRequest = z.strictObject({
 
 /** @throws {TypeError} naming every key that is unknown or has the wrong form */
 export function parseCreateRequest(request: unknown): CreateRequest {
-  const parsed = createRequest.safeParse(request);
-  if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map((issue) =>
-    issue.path.length === 0 ? issue.message : `${issue.path.join('.')}: ${issue.message}`,
-  );
-  throw new TypeError(`createDevice: ${problems.join('; ')}`, { cause: parsed.error });
+  return parsed('createDevice', createRequest, request);
 }

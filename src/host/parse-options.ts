@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parsed } from '../parsed.js';
 import { defaultHostOptions, mostTimeoutMs } from './host-options.js';
 import { defaultWatchOptions } from './watch-options.js';
 
@@ -25,23 +26,10 @@ export type CheckedWatchOptions = z.output<typeof watchOptions>;
 
 /** @throws {TypeError} naming every option that is unknown or has the wrong form */
 export function parseHostOptions(options: unknown): z.output<typeof hostOptions> {
-  return parse('VdpaHost.open', hostOptions, options);
+  return parsed('VdpaHost.open', hostOptions, options);
 }
 
 /** @throws {TypeError} as `parseHostOptions` */
 export function parseWatchOptions(options: unknown): CheckedWatchOptions {
-  return parse('VdpaHost.watch', watchOptions, options);
-}
-
-function parse<Schema extends z.ZodType>(
-  call: string,
-  schema: Schema,
-  options: unknown,
-): z.output<Schema> {
-  const parsed = schema.safeParse(options);
-  if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map((issue) =>
-    issue.path.length === 0 ? issue.message : `${issue.path.join('.')}: ${issue.message}`,
-  );
-  throw new TypeError(`${call}: ${problems.join('; ')}`, { cause: parsed.error });
+  return parsed('VdpaHost.watch', watchOptions, options);
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { DeviceId } from '../host/device-id.js';
+import { parsed } from '../parsed.js';
 import type { DeviceRequest, PortId, RequestId, RequestSpec } from '../policy/device-request.js';
 import { numaPolicies } from '../policy/numa-policy.js';
 import type { ClaimId, InstanceId, MigrationId } from '../tracker/claim.js';
@@ -76,12 +77,12 @@ function has(key: string, given: unknown): boolean {
 
 const calls: { readonly [Verb in keyof ClaimDesk]: (given: unknown) => DeskCall } = {
   claim(given) {
-    const checked = parse('claim', claim, given);
+    const checked = parsed('claim', claim, given);
     return (desk, signal) => desk.claim({ ...checked, signal });
   },
   allocate(given) {
     const schema = has('claim', given) ? byClaim : byInstance;
-    const selection = parse<z.ZodType<Parameters<ClaimDesk['allocate']>[0]>>(
+    const selection = parsed<z.ZodType<Parameters<ClaimDesk['allocate']>[0]>>(
       'allocate',
       schema,
       given,
@@ -94,7 +95,7 @@ const calls: { readonly [Verb in keyof ClaimDesk]: (given: unknown) => DeskCall 
       : has('claim', given)
         ? releaseByClaim
         : releaseByInstance;
-    const selection = parse<z.ZodType<Parameters<ClaimDesk['release']>[0]>>(
+    const selection = parsed<z.ZodType<Parameters<ClaimDesk['release']>[0]>>(
       'release',
       schema,
       given,
@@ -102,31 +103,31 @@ const calls: { readonly [Verb in keyof ClaimDesk]: (given: unknown) => DeskCall 
     return (desk) => desk.release(selection);
   },
   supports(given) {
-    const checked = parse('supports', wanted, given);
+    const checked = parsed('supports', wanted, given);
     return (desk) => desk.supports(checked);
   },
   pools(given) {
-    parse('pools', none, given);
+    parsed('pools', none, given);
     return (desk) => desk.pools();
   },
   records(given) {
-    parse('records', none, given);
+    parsed('records', none, given);
     return (desk) => desk.records();
   },
   claims(given) {
-    const { instance } = parse('claims', ofInstance, given);
+    const { instance } = parsed('claims', ofInstance, given);
     return (desk) => desk.claims(instance);
   },
   reconcile(given) {
-    const checked = parse('reconcile', living, given);
+    const checked = parsed('reconcile', living, given);
     return (desk) => desk.reconcile(checked);
   },
   audit(given) {
-    const checked = parse('audit', maybeLiving, given);
+    const checked = parsed('audit', maybeLiving, given);
     return (desk) => desk.audit(checked.living);
   },
   heal(given) {
-    const checked = parse('heal', maybeLiving, given);
+    const checked = parsed('heal', maybeLiving, given);
     return (desk) => desk.heal(checked.living);
   },
 };
@@ -144,17 +145,4 @@ export function parseDeskCall(verb: string, given: unknown): DeskCall {
     );
   }
   return calls[verb as keyof ClaimDesk](given);
-}
-
-function parse<Schema extends z.ZodType>(
-  verb: string,
-  schema: Schema,
-  given: unknown,
-): z.output<Schema> {
-  const parsed = schema.safeParse(given);
-  if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map((issue) =>
-    issue.path.length === 0 ? issue.message : `${issue.path.join('.')}: ${issue.message}`,
-  );
-  throw new TypeError(`${verb}: ${problems.join('; ')}`, { cause: parsed.error });
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { VdpaError } from '../errors.js';
+import { issueTexts } from '../parsed.js';
 import { numaPolicies } from '../policy/numa-policy.js';
 import { defaultTrackingOptions } from './tracking-options.js';
 
@@ -26,10 +27,7 @@ export function parseConfig(text: string, file: string): z.output<typeof config>
   }
   const parsed = config.safeParse(written);
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map((issue) =>
-    issue.path.length === 0 ? issue.message : `${issue.path.join('.')}: ${issue.message}`,
-  );
-  throw invalid(file, problems.join('; '), parsed.error);
+  throw invalid(file, issueTexts(parsed.error), parsed.error);
 }
 
 function invalid(file: string, why: string, cause: unknown): VdpaError {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Logger } from '../logger.js';
+import { parsed } from '../parsed.js';
 import type { Store } from '../tracker/store.js';
 import { defaultTrackingOptions } from './tracking-options.js';
 
@@ -29,12 +30,7 @@ export type CheckedTrackingOptions = z.output<typeof trackingOptions>;
 
 /** @throws {TypeError} naming every option that is unknown, missing or of the wrong form */
 export function parseTrackingOptions(options: unknown): CheckedTrackingOptions {
-  const parsed = trackingOptions.safeParse(options);
-  if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map((issue) =>
-    issue.path.length === 0 ? issue.message : `${issue.path.join('.')}: ${issue.message}`,
-  );
-  throw new TypeError(`VdpaHost.open: ${problems.join('; ')}`, { cause: parsed.error });
+  return parsed('VdpaHost.open', trackingOptions, options);
 }
 
 function has(value: unknown, ...methods: readonly string[]): boolean {

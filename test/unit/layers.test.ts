@@ -81,6 +81,7 @@ const atTheRoot: Readonly<Record<string, string>> = {
   'turns.ts': 'native',
   'event-queue.ts': 'native',
   'logger.ts': 'native',
+  'parsed.ts': 'native',
   'vdpa-host.ts': 'lifecycle',
   'index.ts': 'lifecycle',
 };
