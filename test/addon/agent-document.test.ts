@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { expect, test } from 'vitest';
 import { OwnerSocket } from '../../src/lifecycle/owner-socket.js';
 import { parseConfig } from '../../src/lifecycle/parse-config.js';
-import { deskOf } from '../support/tracker-desk.js';
+import { deskOf } from '../support/tracker-desk.mjs';
 import { card } from '../unit/tracker/support/devices.js';
 import { trackerOf } from '../unit/tracker/support/hosts.js';
 

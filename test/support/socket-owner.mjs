@@ -5,6 +5,8 @@
 /** @import { ReportedDevice } from '../../src/policy/reported-device.js' */
 /** @import { PoolKeys } from '../../src/policy/pool-keys.js' */
 
+import { deskOf } from './tracker-desk.mjs';
+
 /** @param {string} module */
 const built = (module) => import(new URL(`../../dist/${module}.js`, import.meta.url).href);
 /** @type {typeof import('../../src/lifecycle/owner-socket.js')} */
@@ -47,18 +49,7 @@ let ended = false;
 process.once('SIGTERM', () => {
   ended = true;
 });
-const socket = await OwnerSocket.listen(`${store}.sock`, {
-  claim: (wanted) => tracker.claim(wanted),
-  allocate: (selection) => tracker.allocate(selection),
-  release: (selection) => tracker.release(selection),
-  supports: async (wanted) => tracker.supports(wanted),
-  pools: async () => tracker.pools(),
-  records: async () => tracker.records(),
-  claims: async (instance) => tracker.claims(instance),
-  reconcile: (living) => tracker.reconcile(living),
-  audit: async (living) => tracker.audit(living),
-  heal: (living) => tracker.heal(living),
-});
+const socket = await OwnerSocket.listen(`${store}.sock`, deskOf(tracker));
 console.log('ready');
 let own = 0;
 while (!ended) {

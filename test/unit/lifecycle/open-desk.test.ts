@@ -5,7 +5,7 @@ import { VdpaError } from '../../../src/errors.js';
 import { openDesk, ownerSocketPath } from '../../../src/lifecycle/open-desk.js';
 import { OwnerClient } from '../../../src/lifecycle/owner-client.js';
 import { OwnerSocket } from '../../../src/lifecycle/owner-socket.js';
-import { deskOf } from '../../support/tracker-desk.js';
+import { deskOf } from '../../support/tracker-desk.mjs';
 import { card } from '../tracker/support/devices.js';
 import { trackerOf } from '../tracker/support/hosts.js';
 import { Folder } from './support/owner.js';

@@ -6,7 +6,7 @@ import { VdpaError } from '../../../src/errors.js';
 import type { DeviceId } from '../../../src/host/device-id.js';
 import { OwnerClient } from '../../../src/lifecycle/owner-client.js';
 import { vdpaRequest } from '../../support/requests.js';
-import { deskOf } from '../../support/tracker-desk.js';
+import { deskOf } from '../../support/tracker-desk.mjs';
 import { card, claimId, instance } from '../tracker/support/devices.js';
 import { asUser, Folder, Owner, until } from './support/owner.js';
 

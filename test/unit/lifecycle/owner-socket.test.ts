@@ -18,7 +18,7 @@ import { mostRequestBytes } from '../../../src/lifecycle/owner-protocol.js';
 import { OwnerSocket } from '../../../src/lifecycle/owner-socket.js';
 import { vdpaRequest } from '../../support/requests.js';
 import { long } from '../../support/test-length.js';
-import { deskOf } from '../../support/tracker-desk.js';
+import { deskOf } from '../../support/tracker-desk.mjs';
 import { card, instance } from '../tracker/support/devices.js';
 import { asUser, Folder, Owner, RawPeer, until } from './support/owner.js';
 

@@ -5,6 +5,7 @@ import type { ClaimId, InstanceId } from '../../../../src/tracker/claim.js';
 import { MemoryStore } from '../../../../src/tracker/memory-store.js';
 import { Tracker } from '../../../../src/tracker/tracker.js';
 import { vdpaRequest } from '../../../support/requests.js';
+import { deskOf } from '../../../support/tracker-desk.mjs';
 import { card } from '../../tracker/support/devices.js';
 
 export const fakeConfig: Config = {
@@ -36,17 +37,6 @@ export function fakeDesk(): ClaimDesk & AsyncDisposable {
     });
     return tracker;
   })();
-  return {
-    claim: async (wanted) => await (await opened).claim(wanted),
-    allocate: async (selection) => await (await opened).allocate(selection),
-    release: async (selection) => await (await opened).release(selection),
-    supports: async (wanted) => (await opened).supports(wanted),
-    pools: async () => (await opened).pools(),
-    records: async () => (await opened).records(),
-    claims: async (instance) => (await opened).claims(instance),
-    reconcile: async (living) => await (await opened).reconcile(living),
-    audit: async (living) => (await opened).audit(living),
-    heal: async (living) => await (await opened).heal(living),
-    [Symbol.asyncDispose]: async () => {},
-  };
+  // One desk for several command lines: none of them closes it.
+  return { ...deskOf(opened), [Symbol.asyncDispose]: async () => {} };
 }

@@ -7,7 +7,7 @@ import type { ClaimDesk } from '../../../../src/lifecycle/claim-desk.js';
 import { OwnerSocket } from '../../../../src/lifecycle/owner-socket.js';
 import type { ReportedDevice } from '../../../../src/policy/reported-device.js';
 import type { Tracker } from '../../../../src/tracker/tracker.js';
-import { deskOf } from '../../../support/tracker-desk.js';
+import { deskOf } from '../../../support/tracker-desk.mjs';
 import { card } from '../../tracker/support/devices.js';
 import { FaultyStore } from '../../tracker/support/faulty-store.js';
 import { trackerOf } from '../../tracker/support/hosts.js';
