@@ -77,12 +77,12 @@ export type {
 } from './tracker/claim.js';
 export type { DeviceRecord, DeviceStatus } from './tracker/device-record.js';
 export type { Living, LivingMigration } from './tracker/orphans.js';
+export type { PoolSummary } from './tracker/pool-summary.js';
 export type { Store, StoreChange, StoreState } from './tracker/store.js';
 export type {
   ClaimArguments,
   ClaimSelection,
   HostReport,
-  PoolSummary,
   ReleaseSelection,
   Tracker,
 } from './tracker/tracker.js';

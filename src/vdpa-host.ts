@@ -9,10 +9,10 @@ import type { TrackerFinding } from './tracker/audit.js';
 import type { Claim, InstanceId } from './tracker/claim.js';
 import type { DeviceRecord } from './tracker/device-record.js';
 import type { Living } from './tracker/orphans.js';
+import type { PoolSummary } from './tracker/pool-summary.js';
 import type {
   ClaimArguments,
   ClaimSelection,
-  PoolSummary,
   ReleaseSelection,
   Tracker,
 } from './tracker/tracker.js';

@@ -4,6 +4,7 @@ import { DeviceSpec } from '../policy/device-spec.js';
 import { pciFactsOf } from '../policy/pci-facts.js';
 import { auditLedger } from '../tracker/audit.js';
 import { Ledger } from '../tracker/ledger.js';
+import { poolSummaries } from '../tracker/pool-summary.js';
 import { openStoreReader } from '../tracker/store-reader.js';
 import { VdpaHost } from '../vdpa-host.js';
 import type { ClaimDesk } from './claim-desk.js';
@@ -49,10 +50,7 @@ export async function readClaims(
     },
     async pools() {
       const { ledger } = await withHost();
-      return ledger.pools.map(({ keys, devices }) => ({
-        keys,
-        devices: devices.map(({ device }) => device.id),
-      }));
+      return poolSummaries(ledger);
     },
     async audit(living = null) {
       const { ledger, inventory } = await withHost();

@@ -51,6 +51,15 @@ export class DeviceSpec {
     return null;
   }
 
+  /** The device with what its entry says of it in `extra`; null when it may not be used. */
+  admitted(device: ReportedDevice): ReportedDevice | null {
+    const entry = this.match(device);
+    if (entry === null) return null;
+    const { enhanced } = entry;
+    for (const _ in enhanced) return { ...device, extra: { ...device.extra, ...enhanced } };
+    return device;
+  }
+
   /** Every entry that is about the device, to explain a decision: only the first decides. */
   matches(device: ReportedDevice): DeviceSpecEntry[] {
     const candidate = candidateOf(device);

@@ -5,6 +5,7 @@ import type { Claim, ClaimId, InstanceId } from './claim.js';
 import type { Decision } from './decision.js';
 import type { DeviceRecord } from './device-record.js';
 import { type DraftBase, pfOf } from './draft.js';
+import { placeIn } from './place-in.js';
 import { comparePools, Pool, signatureOf } from './pool.js';
 import type { StoreState, Versioned } from './store.js';
 import { isHeld } from './transitions.js';
@@ -270,7 +271,7 @@ export class Ledger implements DraftBase {
     this.#leavePool(entry);
     if (!isThere || entry.keys === null) return;
     const pool = this.#poolFor(entry.keys, entry.signature);
-    if (pool.count === 0) this.#inOrder.splice(placeAmong(this.#inOrder, pool), 0, pool);
+    if (pool.count === 0) this.#inOrder.splice(placeIn(this.#inOrder, pool, comparePools), 0, pool);
     pool.add(record);
     entry.pool = pool;
     entry.pooled = record;
@@ -293,7 +294,8 @@ export class Ledger implements DraftBase {
   #leavePool(entry: Entry): void {
     if (entry.pool === null || entry.pooled === null) return;
     entry.pool.remove(entry.pooled);
-    if (entry.pool.count === 0) this.#inOrder.splice(placeAmong(this.#inOrder, entry.pool), 1);
+    if (entry.pool.count === 0)
+      this.#inOrder.splice(placeIn(this.#inOrder, entry.pool, comparePools), 1);
     entry.pool = null;
     entry.pooled = null;
   }
@@ -311,19 +313,6 @@ const unavailable = ({ status }: DeviceRecord): number => (status === 'available
 
 const busy = (record: DeviceRecord, returning: number): number =>
   isHeld(record) || returning > 0 ? 1 : 0;
-
-/** Where the pool is, or belongs, among pools in order. */
-function placeAmong(pools: readonly Pool[], pool: Pool): number {
-  let low = 0;
-  let high = pools.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    const there = pools[middle];
-    if (there !== undefined && comparePools(there, pool) < 0) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
 
 function givesBack(
   before: Versioned<DeviceRecord> | null,

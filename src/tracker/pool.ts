@@ -1,5 +1,6 @@
 import type { PoolKeys } from '../policy/pool-keys.js';
 import type { DeviceRecord } from './device-record.js';
+import { placeIn } from './place-in.js';
 
 /**
  * Devices to be had that are all alike to whoever asks. In the order in which they are given away:
@@ -41,26 +42,14 @@ export class Pool {
   }
 
   add(record: DeviceRecord): void {
-    this.#devices.splice(this.#placeOf(record), 0, record);
+    this.#devices.splice(placeIn(this.#devices, record, givenBefore), 0, record);
   }
 
   /** @param record as it was added */
   remove(record: DeviceRecord): void {
-    const place = this.#placeOf(record);
+    const place = placeIn(this.#devices, record, givenBefore);
     if (this.#devices[place] !== record) throw new Error(`${record.device.id} is not in its pool`);
     this.#devices.splice(place, 1);
-  }
-
-  #placeOf(record: DeviceRecord): number {
-    let low = 0;
-    let high = this.#devices.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      const there = this.#devices[middle];
-      if (there !== undefined && givenBefore(there, record) < 0) low = middle + 1;
-      else high = middle;
-    }
-    return low;
   }
 }
 

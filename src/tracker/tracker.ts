@@ -6,7 +6,6 @@ import { EventQueue } from '../event-queue.js';
 import type { DeviceId } from '../host/device-id.js';
 import type { HostCell } from '../host/host-cells.js';
 import type { DeviceRequest } from '../policy/device-request.js';
-import type { PoolKeys } from '../policy/pool-keys.js';
 import type { ReportedDevice } from '../policy/reported-device.js';
 import { auditLedger, type TrackerFinding } from './audit.js';
 import type { Claim, ClaimId, InstanceId, MigrationId } from './claim.js';
@@ -20,6 +19,7 @@ import type { DeviceRecord } from './device-record.js';
 import { type Admission, Ledger } from './ledger.js';
 import { isOrphan, type Living } from './orphans.js';
 import { assertRequests, ownRequests } from './own-requests.js';
+import { type PoolSummary, poolSummaries } from './pool-summary.js';
 import type { Store } from './store.js';
 import type { TrackerEvent, TrackerEvents } from './tracker-event.js';
 
@@ -57,12 +57,6 @@ export type ReleaseSelection =
   | (ClaimSelection & { readonly devices?: readonly DeviceId[] | undefined })
   /** One device, whoever has it. */
   | { readonly device: DeviceId };
-
-/** Devices that are alike and to be had, in the order in which they would be taken. */
-export interface PoolSummary {
-  readonly keys: PoolKeys;
-  readonly devices: readonly DeviceId[];
-}
 
 /**
  * Who has which device of a host. Decisions are made at once, in the order of the calls; calls answer,
@@ -125,10 +119,7 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
 
   /** What is to be had at this moment, in the order in which it would be taken. */
   pools(): PoolSummary[] {
-    return this.#ledger.pools.map(({ keys, devices }) => ({
-      keys,
-      devices: devices.map(({ device }) => device.id),
-    }));
+    return poolSummaries(this.#ledger);
   }
 
   /** Whether `claim` would find devices at this moment. */

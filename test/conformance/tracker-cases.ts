@@ -210,9 +210,8 @@ class RecordedHost {
 
   #admitted(row: RecordedDevice): ReportedDevice[] {
     const device = isReadable(row.address ?? '') ? reportedDevice(row) : null;
-    const entry = device === null ? null : this.#spec.match(device);
-    if (device === null || entry === null) return [];
-    return [{ ...device, extra: { ...device.extra, ...entry.enhanced } }];
+    const admitted = device === null ? null : this.#spec.admitted(device);
+    return admitted === null ? [] : [admitted];
   }
 
   #claim(

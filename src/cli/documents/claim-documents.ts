@@ -2,7 +2,7 @@ import type { DeviceId } from '../../host/device-id.js';
 import type { HostFinding } from '../../lifecycle/host-audit.js';
 import type { Claim } from '../../tracker/claim.js';
 import type { DeviceRecord } from '../../tracker/device-record.js';
-import type { PoolSummary } from '../../tracker/tracker.js';
+import type { PoolSummary } from '../../tracker/pool-summary.js';
 import { type Document, schemaVersion } from './document.js';
 
 type ClaimJson = ReturnType<typeof claimJson>;

@@ -1,4 +1,4 @@
-import type { PoolSummary } from '../../tracker/tracker.js';
+import type { PoolSummary } from '../../tracker/pool-summary.js';
 import { tableLines } from './rows.js';
 import { cell, type Terminal } from './terminal.js';
 
