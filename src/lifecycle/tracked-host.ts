@@ -1,6 +1,5 @@
 import type { DeviceId } from '../host/device-id.js';
-import type { HostCell } from '../host/host-cells.js';
-import { readHostCells } from '../host/host-cells.js';
+import { type HostCell, readHostCells } from '../host/host-cells.js';
 import type { Inventory } from '../host/inventory.js';
 import type { KernelHost } from '../host/kernel-host.js';
 import type { HostWatch } from '../host/watch.js';
@@ -49,10 +48,12 @@ export class TrackedHost implements AsyncDisposable {
   #facts: PciFacts;
   #watch: HostWatch | null;
   #following: Promise<void> = Promise.resolve();
-  /** The report under way, and whether another is to follow it. */
-  #reporting: Promise<void> | null = null;
-  #again = false;
-  #timer: NodeJS.Timeout | undefined;
+  /** Of the report that was asked for last; they follow one another. */
+  #reported: Promise<void> = Promise.resolve();
+  /** Whether one is asked for that has not begun. */
+  #due = false;
+  readonly #reportTimer = new Timer();
+  readonly #followTimer = new Timer();
   #closing: Promise<void> | null = null;
 
   private constructor(
@@ -113,23 +114,20 @@ export class TrackedHost implements AsyncDisposable {
    * @throws {VdpaError} those of `VdpaHost.inventory` and `Tracker.sync`
    */
   async refresh(): Promise<void> {
-    // What is under way may have been read before.
-    await this.#reporting?.catch(() => {});
-    const inventory = await this.#host.inventory();
-    if (this.#reporting !== null) await this.#reporting.catch(() => {});
-    this.#reporting = this.#report(inventory).finally(() => {
-      this.#reporting = null;
-      if (this.#again) this.update();
-    });
-    await this.#reporting;
+    await this.#inTurn(() => this.#host.inventory());
   }
 
   /** The host may have changed: what is known of it is reported, soon. */
   update(): void {
-    this.#again = true;
-    if (this.#reporting !== null || this.#closing !== null) return;
-    this.#reporting = this.#reportAll().finally(() => {
-      this.#reporting = null;
+    if (this.#due || this.#closing !== null) return;
+    this.#due = true;
+    const reported = this.#inTurn(async () => {
+      this.#due = false;
+      return this.#closing === null ? (this.#watch?.inventory ?? this.#inventory) : null;
+    });
+    reported.catch((error: unknown) => {
+      this.#logger?.warn({ err: error }, 'the records are not in line with the host; trying again');
+      this.#later(this.#reportTimer, retryMs, () => this.update());
     });
   }
 
@@ -166,10 +164,11 @@ export class TrackedHost implements AsyncDisposable {
   }
 
   async #end(): Promise<void> {
-    clearTimeout(this.#timer);
+    this.#reportTimer.clear();
+    this.#followTimer.clear();
     await this.#watch?.close();
     await this.#following;
-    await this.#reporting?.catch(() => {});
+    await this.#reported;
     await this.#tracker.close();
   }
 
@@ -182,9 +181,7 @@ export class TrackedHost implements AsyncDisposable {
     if (this.#closing !== null) return;
     // It ended by itself.
     this.#watch = null;
-    this.#later(retryMs, () => {
-      this.#following = this.#followAnew();
-    });
+    this.#followLater();
   }
 
   async #followAnew(): Promise<void> {
@@ -199,26 +196,24 @@ export class TrackedHost implements AsyncDisposable {
       await this.#follow(watch);
     } catch (error) {
       this.#logger?.error({ err: error }, 'the host cannot be followed; trying again');
-      this.#later(retryMs, () => {
-        this.#following = this.#followAnew();
-      });
+      this.#followLater();
     }
   }
 
-  async #reportAll(): Promise<void> {
-    while (this.#again && this.#closing === null) {
-      this.#again = false;
-      try {
-        await this.#report(this.#watch?.inventory ?? this.#inventory);
-      } catch (error) {
-        this.#logger?.warn(
-          { err: error },
-          'the records are not in line with the host; trying again',
-        );
-        this.#later(retryMs, () => this.update());
-        return;
-      }
-    }
+  #followLater(): void {
+    this.#later(this.#followTimer, retryMs, () => {
+      this.#following = this.#followAnew();
+    });
+  }
+
+  /** Reads and reports once all that was asked for before has been: no reading overtakes a later one. */
+  #inTurn(read: () => Promise<Inventory | null>): Promise<void> {
+    const reported = this.#reported.then(async () => {
+      const inventory = await read();
+      if (inventory !== null) await this.#report(inventory);
+    });
+    this.#reported = reported.catch(() => {});
+    return reported;
   }
 
   async #report(inventory: Inventory): Promise<void> {
@@ -227,7 +222,8 @@ export class TrackedHost implements AsyncDisposable {
     const devices = await inTurns(this.#reportOf(inventory));
     await this.#tracker.sync({ devices, cells: this.#cells });
     const { dueAt } = this.#grace;
-    if (dueAt !== null) this.#later(Math.max(1, dueAt - performance.now()), () => this.update());
+    if (dueAt === null) return;
+    this.#later(this.#reportTimer, Math.max(1, dueAt - performance.now()), () => this.update());
   }
 
   *#reportOf(inventory: Inventory): Pausing<ReportedDevice[]> {
@@ -238,20 +234,28 @@ export class TrackedHost implements AsyncDisposable {
     const settled = yield* this.#grace.hold(all, atWork);
     const admitted: ReportedDevice[] = [];
     yield* eachInTurns(settled, (device) => {
-      const entry = this.#spec.match(device);
-      if (entry === null) return;
-      const { managed, live_migratable: migratable } = entry.enhanced;
-      const isPlain = managed === undefined && migratable === undefined;
-      admitted.push(
-        isPlain ? device : { ...device, extra: { ...device.extra, ...entry.enhanced } },
-      );
+      const one = this.#spec.admitted(device);
+      if (one !== null) admitted.push(one);
     });
     return admitted;
   }
 
-  #later(ms: number, work: () => void): void {
-    clearTimeout(this.#timer);
-    if (this.#closing === null) this.#timer = setTimeout(work, ms).unref();
+  #later(timer: Timer, ms: number, work: () => void): void {
+    if (this.#closing === null) timer.set(ms, work);
+  }
+}
+
+/** Of which the last setting counts. It does not keep the process alive. */
+class Timer {
+  #timeout: NodeJS.Timeout | undefined;
+
+  set(ms: number, work: () => void): void {
+    this.clear();
+    this.#timeout = setTimeout(work, ms).unref();
+  }
+
+  clear(): void {
+    clearTimeout(this.#timeout);
   }
 }
 
