@@ -1,12 +1,11 @@
 // @ts-check
 import { execFileSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DelayWindow } from './delay-window.mjs';
 import { DeviceSpec, SqliteStore, Tracker } from './library.mjs';
 import { atMost, row } from './row.mjs';
 import { alternate, compare, median } from './statistics.mjs';
-import { diskFolder } from './store-storm.mjs';
+import { BareStorm, diskFolder } from './store-storm.mjs';
 import { reportOf, request, spec } from './tracked-devices.mjs';
 
 /** @import { Store, Tracker as TrackerType } from '../src/index.js' */
@@ -141,14 +140,54 @@ export async function trackerRows(path) {
     }),
   );
   for (const tracker of trackers.values()) await tracker.close();
-  rows.push(...(await stormRows(path)), ...memoryRows());
+  const folder = diskFolder(path);
+  rows.push(await oneInFlightRow(folder), ...(await stormRows(folder)), ...memoryRows());
   return rows;
 }
 
-/** @param {string} path */
-async function stormRows(path) {
-  const file = join(diskFolder(path), 'storm');
-  for (const suffix of ['', '-wal', '-shm', '.lock']) rmSync(file + suffix, { force: true });
+/**
+ * One durable claim or release at a time, of a device whose PF nobody admits: the same rows as bare.
+ *
+ * @param {string} folder
+ */
+async function oneInFlightRow(folder) {
+  const tracker = await Tracker.open(new SqliteStore(join(folder, 'one')), DeviceSpec.parse(spec));
+  const bare = await BareStorm.make(join(folder, 'one-bare'), 1);
+  try {
+    const [device] = reportOf(1).filter(({ type }) => type === 'vdpa');
+    if (device === undefined) throw new Error('the report has no device');
+    await tracker.sync({ devices: [device], cells: null });
+    const times = 100;
+    const one = compare(
+      await alternate(
+        21,
+        async () => (await decisions(tracker, times)) / 2,
+        () => {
+          const started = performance.now();
+          bare.run(times);
+          return ((performance.now() - started) / times) * 1000;
+        },
+      ),
+    );
+    return row({
+      name: 'durable claim or release, one in flight / a bare transaction of the same rows',
+      devices: 1,
+      unit: 'us',
+      ours: one.ours,
+      theirs: one.theirs,
+      figure: one.ratio,
+      figureUnit: 'x',
+      budget: atMost(1.3),
+    });
+  } finally {
+    await tracker.close();
+    bare.close();
+  }
+}
+
+/** @param {string} folder */
+async function stormRows(folder) {
+  const file = join(folder, 'storm');
   const tracker = await trackerOf(1000, new SqliteStore(file));
   try {
     await storm(tracker, performance.now() + 1000);

@@ -30,7 +30,8 @@ const tracked = used();
 const sync = async (/** @type {number} */ times) => {
   for (let i = 0; i < times; i++) await tracker.sync({ devices: reportOf(devices), cells: null });
 };
-await sync(500);
+// By then all is compiled that is going to be.
+await sync(2500);
 const start = used();
 await sync(resyncs);
 console.log(
