@@ -1,4 +1,25 @@
 export { type ErrorCode, errorCodes, type Outcome, type Retry, VdpaError } from './errors.js';
+export type { GuestCallOptions, GuestDriver, GuestVersions } from './guest/guest-driver.js';
+export type { GuestEvent } from './guest/guest-event.js';
+export {
+  type GuestInterface,
+  type InterfaceSelection,
+  selectInterfaces,
+  type WantedInterface,
+} from './guest/guest-interface.js';
+export {
+  type InterfaceName,
+  interfaceName,
+  isInterfaceName,
+  type NamedInterface,
+  namedInterface,
+} from './guest/interface-name.js';
+export {
+  type NetworkBackend,
+  type NetworkCallOptions,
+  type NetworkContext,
+  noNetworkBackend,
+} from './guest/network-backend.js';
 export type { BoundDevice } from './host/bind-driver.js';
 export type { Capture, CaptureOptions } from './host/capture-host.js';
 export type { CallOptions, ChangeOptions } from './host/connection.js';
