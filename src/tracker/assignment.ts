@@ -38,10 +38,12 @@ export function assign(requests: readonly DeviceRequest[], offer: Offer): Assign
   }
   const shares = greedyShares(requests, offer, taking) ?? searchedShares(requests, offer, taking);
   if (shares === null) return null;
-  return requests.flatMap((request, index) => [
-    ...taking.named(request),
-    ...taking.draw(request, shares[index] ?? []),
-  ]);
+  const assigned: Assigned[] = [];
+  for (const [index, request] of requests.entries()) {
+    assigned.push(...taking.named(request));
+    taking.draw(request, shares[index] ?? [], assigned);
+  }
+  return assigned;
 }
 
 /** How many devices of a pool. */
@@ -89,9 +91,8 @@ class Taking {
     return left;
   }
 
-  /** The devices of the shares, each from where the one before has left off. */
-  draw(request: DeviceRequest, shares: readonly Share[]): Assigned[] {
-    const assigned: Assigned[] = [];
+  /** Adds the devices of the shares, each from where the one before has left off. */
+  draw(request: DeviceRequest, shares: readonly Share[], assigned: Assigned[]): void {
     for (const { pool, count } of shares) {
       let place = this.#drawn.get(pool) ?? 0;
       for (let taken = 0; taken < count; place++) {
@@ -103,7 +104,6 @@ class Taking {
       }
       this.#drawn.set(pool, place);
     }
-    return assigned;
   }
 }
 
@@ -131,8 +131,9 @@ function greedyShares(
       for (const pool of inReach(asked, request, needed, offer.numa, left)) {
         const count = Math.min(needed, left(pool));
         if (count === 0) continue;
-        own.push({ pool, count });
-        all.push({ pool, count });
+        const share = { pool, count };
+        own.push(share);
+        all.push(share);
         needed -= count;
         if (needed === 0) break;
       }

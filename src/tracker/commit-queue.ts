@@ -69,10 +69,6 @@ export class CommitQueue {
       this.#waiting.push({ decision, resolve, reject });
     });
     this.#last = durable;
-    // Whoever asked hears of a failure; this one is for those that find nothing to change.
-    durable.catch(() => {
-      if (this.#last === durable) this.#last = Promise.resolve();
-    });
     this.#running ??= this.#run();
     return durable;
   }
@@ -103,7 +99,8 @@ export class CommitQueue {
       return;
     }
     const refused: { readonly one: Waiting; readonly error: VdpaError }[] = [];
-    for (const [place, one] of batch.entries()) {
+    let place = 0;
+    for (const one of batch) {
       // Whoever is answered decides the next thing at once: others get their turn in between.
       if (place % answersInTurn === 0 && place > 0) await turn();
       const result = results[place];
@@ -114,6 +111,7 @@ export class CommitQueue {
       } else {
         refused.push({ one, error: conflict(result?.conflict) });
       }
+      place += 1;
     }
     if (refused.length === 0) return;
     const [first] = refused;
@@ -129,6 +127,8 @@ export class CommitQueue {
   #fail(batch: readonly Waiting[], reason: unknown): void {
     const behind = this.#waiting;
     this.#waiting = [];
+    // For those that find nothing to change: what they found has been undone.
+    this.#last = Promise.resolve();
     for (const { decision } of [...batch, ...behind].reverse()) this.#ledger.undo(decision);
     for (const { reject } of batch) reject(reason);
     for (const { reject } of behind) reject(builtOn(reason));

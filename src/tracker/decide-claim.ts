@@ -46,10 +46,15 @@ export function decideClaim(
     const holder = { claimId: wish.id, instance: wish.instance, requestId: request.requestId };
     draft.apply(claimDevice(draft.family(current), holder));
   }
-  draft.setClaim(wish.id, {
-    ...wish,
+  const { id, instance, migration, requests, numaCells } = wish;
+  draft.setClaim(id, {
+    id,
     fence: ledger.nextFence(),
+    instance,
+    migration,
     status: 'claimed',
+    requests,
+    numaCells,
     devices: assigned.map(({ request, record }) => ({
       deviceId: record.device.id,
       requestId: request.requestId,

@@ -7,17 +7,22 @@ import type { DeviceRequest } from '../policy/device-request.js';
  */
 export function ownRequests(requests: readonly DeviceRequest[]): DeviceRequest[] {
   assertRequests(requests);
-  return requests.map(({ requestId, count, spec, numaPolicy, alias, portId, mac, deviceIds }) => ({
-    requestId,
-    count,
-    spec: spec.map((one) => ({ ...one })),
-    numaPolicy: numaPolicy ?? null,
-    alias: alias ?? null,
-    portId: portId ?? null,
-    ...(mac !== undefined && { mac }),
-    ...(deviceIds !== undefined && deviceIds.length > 0 && { deviceIds: [...deviceIds] }),
-  }));
+  return requests.map(({ requestId, count, spec, numaPolicy, alias, portId, mac, deviceIds }) => {
+    const own: Writable<DeviceRequest> = {
+      requestId,
+      count,
+      spec: spec.map((one) => ({ ...one })),
+      numaPolicy: numaPolicy ?? null,
+      alias: alias ?? null,
+      portId: portId ?? null,
+    };
+    if (mac !== undefined) own.mac = mac;
+    if (deviceIds !== undefined && deviceIds.length > 0) own.deviceIds = [...deviceIds];
+    return own;
+  });
 }
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** @throws {TypeError} as `ownRequests` */
 export function assertRequests(requests: readonly DeviceRequest[]): void {
@@ -32,6 +37,7 @@ export function assertRequests(requests: readonly DeviceRequest[]): void {
       );
     }
   }
+  if (requests.length < 2) return;
   const ids = new Set(requests.map(({ requestId }) => requestId));
   if (ids.size < requests.length) throw new TypeError('two requests have the same id');
 }
