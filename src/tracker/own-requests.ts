@@ -1,4 +1,18 @@
 import type { DeviceRequest } from '../policy/device-request.js';
+import { listOf, optional, shape, wrongIn } from './form.js';
+import { deviceRequest } from './store-form.js';
+
+const { numaPolicy, alias, portId } = deviceRequest;
+
+/** As they are given: what is null may be left out. */
+const givenRequests = listOf(
+  shape<DeviceRequest>({
+    ...deviceRequest,
+    numaPolicy: optional(numaPolicy),
+    alias: optional(alias),
+    portId: optional(portId),
+  }),
+);
 
 /**
  * A copy that is the claim's own.
@@ -26,10 +40,9 @@ type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** @throws {TypeError} as `ownRequests` */
 export function assertRequests(requests: readonly DeviceRequest[]): void {
+  const wrong = wrongIn(givenRequests, requests, true);
+  if (wrong !== null) throw new TypeError(`requests: ${wrong}`);
   for (const { requestId, count, spec, deviceIds = [] } of requests) {
-    if (!Number.isSafeInteger(count) || count < 1) {
-      throw new TypeError(`request ${requestId}: ${count} is no number of devices`);
-    }
     if (spec.length === 0) throw new TypeError(`request ${requestId} says of no device what it is`);
     if (deviceIds.length > count) {
       throw new TypeError(

@@ -1,78 +1,31 @@
+import { isDeviceMac } from '../host/mac-address.js';
 import type { DeviceRequest } from '../policy/device-request.js';
 import { numaPolicies } from '../policy/numa-policy.js';
 import type { ReportedDevice } from '../policy/reported-device.js';
 import type { Claim, ClaimedDevice } from './claim.js';
 import type { DeviceRecord } from './device-record.js';
 
-// What a stored document must be, so that nonsense is refused and not worked with. Further keys are
-// let be. Whoever adds a key to a document gets an error here until it is checked as well. By hand,
-// as every command that opens a store would wait longer for a library than for all else.
+import {
+  boolean,
+  type Check,
+  from,
+  listOf,
+  mapOf,
+  name,
+  nullable,
+  oneOf,
+  optional,
+  type Shape,
+  shape,
+  text,
+  that,
+  wrongIn,
+} from './form.js';
 
-/** What is wrong with a value, after the path to it: `device.id: is no text`. Null: nothing. */
-type Check = (value: unknown) => string | null;
-type Shape<T> = { readonly [Key in keyof Required<T>]: Check };
+// What a document must be, so that nonsense is refused and not worked with: none is stored that has
+// another form, and of what is read further keys are let be.
 
-const that =
-  (holds: (value: unknown) => boolean, wrong: string): Check =>
-  (value) =>
-    holds(value) ? null : `: ${wrong}`;
-
-const text = that((value) => typeof value === 'string', 'is no text');
-const name = that((value) => typeof value === 'string' && value !== '', 'is no name');
-const boolean = that((value) => typeof value === 'boolean', 'is neither true nor false');
-const from = (least: number): Check =>
-  that(
-    (value) => Number.isSafeInteger(value) && Number(value) >= least,
-    `is no number from ${least}`,
-  );
 const whole = from(0);
-const oneOf = (...words: readonly string[]): Check =>
-  that((value) => words.some((word) => word === value), `is none of ${words.join(', ')}`);
-const nullable =
-  (check: Check): Check =>
-  (value) =>
-    value === null ? null : check(value);
-const optional =
-  (check: Check): Check =>
-  (value) =>
-    value === undefined ? null : check(value);
-
-const listOf =
-  (check: Check): Check =>
-  (value) =>
-    Array.isArray(value) ? firstWrong(value.entries(), check) : ': is no list';
-
-const mapOf =
-  (check: Check): Check =>
-  (value) =>
-    isObject(value) ? firstWrong(Object.entries(value), check) : ': is no object';
-
-function shape<T>(checks: Shape<T>): Check {
-  const entries = Object.entries<Check>(checks);
-  return (value) => {
-    if (!isObject(value)) return ': is no object';
-    for (const [key, check] of entries) {
-      const wrong = check(value[key]);
-      if (wrong !== null) return `.${key}${wrong}`;
-    }
-    return null;
-  };
-}
-
-function firstWrong(
-  entries: Iterable<readonly [string | number, unknown]>,
-  check: Check,
-): string | null {
-  for (const [key, value] of entries) {
-    const wrong = check(value);
-    if (wrong !== null) return `.${key}${wrong}`;
-  }
-  return null;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 const reportedDevice = shape<ReportedDevice>({
   id: name,
@@ -87,7 +40,7 @@ const reportedDevice = shape<ReportedDevice>({
   reasons: listOf(text),
 });
 
-const deviceRecord = shape<DeviceRecord>({
+export const deviceRecord = shape<DeviceRecord>({
   device: reportedDevice,
   home: nullable(name),
   status: oneOf('available', 'claimed', 'allocated', 'unclaimable', 'unavailable'),
@@ -99,16 +52,18 @@ const deviceRecord = shape<DeviceRecord>({
   released: whole,
 });
 
-const deviceRequest = shape<DeviceRequest>({
+export const numaCells = nullable(listOf(whole));
+
+export const deviceRequest: Shape<DeviceRequest> = {
   requestId: name,
   count: from(1),
   spec: listOf(mapOf(nullable(text))),
   numaPolicy: nullable(oneOf(...numaPolicies)),
   alias: nullable(text),
   portId: nullable(name),
-  mac: optional(name),
+  mac: optional(that((value) => isDeviceMac(value) && value === value.toLowerCase(), 'is no MAC')),
   deviceIds: optional(listOf(name)),
-});
+};
 
 const claim = shape<Claim>({
   id: name,
@@ -116,8 +71,8 @@ const claim = shape<Claim>({
   instance: name,
   migration: nullable(name),
   status: oneOf('claimed', 'allocated'),
-  requests: listOf(deviceRequest),
-  numaCells: nullable(listOf(whole)),
+  requests: listOf(shape(deviceRequest)),
+  numaCells,
   devices: listOf(shape<ClaimedDevice>({ deviceId: name, requestId: name })),
 });
 
@@ -151,8 +106,8 @@ function parsed<T>(check: Check, what: string, body: string): T {
   } catch (error) {
     throw new MalformedDocument(`${what} is no JSON`, { cause: error });
   }
-  const wrong = check(value);
-  if (wrong !== null) throw new MalformedDocument(`${what}: ${wrong.replace(/^(\.|: )/, '')}`);
+  const wrong = wrongIn(check, value, false);
+  if (wrong !== null) throw new MalformedDocument(`${what}: ${wrong}`);
   return value as T;
 }
 

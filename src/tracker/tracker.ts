@@ -7,6 +7,14 @@ import type { DeviceId } from '../host/device-id.js';
 import type { HostCell } from '../host/host-cells.js';
 import type { DeviceRequest } from '../policy/device-request.js';
 import type { ReportedDevice } from '../policy/reported-device.js';
+import {
+  assertCells,
+  assertClaimArguments,
+  assertClaimSelection,
+  assertHostReport,
+  assertReleaseSelection,
+  assertReported,
+} from './arguments.js';
 import { auditLedger, type TrackerFinding } from './audit.js';
 import type { Claim, ClaimId, InstanceId, MigrationId } from './claim.js';
 import { CommitQueue } from './commit-queue.js';
@@ -122,11 +130,12 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
     return poolSummaries(this.#ledger);
   }
 
-  /** Whether `claim` would find devices at this moment. */
+  /** Whether `claim` would find devices at this moment. @throws {TypeError} as `claim` */
   supports({
     requests,
     numaCells = null,
   }: Pick<ClaimArguments, 'requests' | 'numaCells'>): boolean {
+    assertCells(numaCells);
     assertRequests(requests);
     try {
       chooseDevices(this.#ledger, { requests, numaCells }, this.#cells);
@@ -160,22 +169,29 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
   /**
    * Tells what the host has now: all of it; what is missing has vanished.
    *
+   * @throws {TypeError} saying what is wrong with which device; then nothing of the report is taken
    * @throws {VdpaError} `CLOSED`, those of `Store.commit`
    */
-  async sync({ devices, cells }: HostReport): Promise<void> {
+  async sync(report: HostReport): Promise<void> {
+    assertHostReport(report);
+    const { devices, cells } = report;
     await this.#ready();
+    const decision = decideSync(this.#ledger, devices);
+    assertReported(decision);
     this.#cells = cells;
-    await this.#queue.commit(decideSync(this.#ledger, devices));
+    await this.#queue.commit(decision);
   }
 
   /**
    * Takes devices for all requests, or none. The same id with the same arguments answers with the same
    * claim, as it is now. An abort takes nothing, or gives back what it took before it rejects.
    *
-   * @throws {TypeError} a count that is no positive number, more devices named than asked for
+   * @throws {TypeError} naming the key that is unknown or has the wrong form; more devices named than
+   *   asked for
    * @throws {VdpaError} `CLAIM_UNSATISFIABLE`, `CLAIM_CONFLICT`, `CLOSED`, those of `Store.commit`
    */
   async claim(wanted: ClaimArguments): Promise<Claim> {
+    assertClaimArguments(wanted);
     const { id = randomUUID() as string as ClaimId, instance, signal } = wanted;
     const { migration = null, numaCells = null } = wanted;
     const requests = ownRequests(wanted.requests);
@@ -204,10 +220,12 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
    * The instance has the devices now. Nothing happens to what it had already.
    *
    * @returns the claims as they are now
+   * @throws {TypeError} naming the key that is unknown or has the wrong form
    * @throws {VdpaError} `CLAIM_NOT_FOUND` (asked by claim), `CLAIM_STALE`, `CLOSED`, those of
    *   `Store.commit`
    */
   async allocate(selection: ClaimSelection): Promise<Claim[]> {
+    assertClaimSelection(selection);
     await this.#ready();
     const claims = this.#select(selection);
     if (claims.length === 0 && 'claim' in selection) throw notFound(selection.claim);
@@ -221,9 +239,11 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
    *
    * @returns the ids of those that were given back; none when nobody had them, so that it may be
    *   repeated
+   * @throws {TypeError} naming the key that is unknown or has the wrong form
    * @throws {VdpaError} `CLAIM_STALE`, `CLOSED`, those of `Store.commit`
    */
   async release(selection: ReleaseSelection): Promise<DeviceId[]> {
+    assertReleaseSelection(selection);
     await this.#ready();
     return await this.#giveBack(this.#returned(selection));
   }

@@ -303,7 +303,7 @@ function deviceRequest(request: VectorRequest): DeviceRequest {
 
 function isRefusal(error: unknown): boolean {
   if (error instanceof VdpaError) return error.code === 'CLAIM_UNSATISFIABLE';
-  return error instanceof TypeError && error.message.startsWith('request ');
+  return error instanceof TypeError && error.message.startsWith('request');
 }
 
 function chosen({ claims }: Decision): string {

@@ -186,8 +186,8 @@ describe('a claim', () => {
   });
 
   test.each([
-    [vdpaRequest(0), 'is no number of devices'],
-    [vdpaRequest(1.5), 'is no number of devices'],
+    [vdpaRequest(0), 'requests: 0.count: is no whole number from 1'],
+    [vdpaRequest(1.5), 'is no whole number from 1'],
     [vdpaRequest(1, { spec: [] }), 'says of no device what it is'],
     [vdpaRequest(1, { deviceIds: ['a', 'b'] as never }), 'names 2 devices and asks for 1'],
   ])('refuses a request that is none', async (request, words) => {

@@ -1,0 +1,106 @@
+import type { HostCell } from '../host/host-cells.js';
+import type { Decision } from './decision.js';
+import {
+  type Check,
+  from,
+  listOf,
+  name,
+  nullable,
+  optional,
+  type Shape,
+  shape,
+  that,
+  wrongIn,
+} from './form.js';
+import { deviceRecord, numaCells } from './store-form.js';
+import type { ClaimArguments, ClaimSelection, HostReport, ReleaseSelection } from './tracker.js';
+
+// What the tracker is called with, as programs without types call it too: what is none of it would be
+// stored and could not be read again, or be taken for a wish that nobody had.
+
+const list = that(Array.isArray, 'is no list');
+
+const claimArguments = shape<ClaimArguments>({
+  id: optional(name),
+  instance: name,
+  // Looked at by `assertRequests`.
+  requests: list,
+  numaCells: optional(numaCells),
+  migration: optional(nullable(name)),
+  signal: optional(that((value) => value instanceof AbortSignal, 'is no AbortSignal')),
+});
+
+type By<Key extends string> = Extract<ReleaseSelection, { readonly [_ in Key]: unknown }>;
+type Choice<Key extends string> = Omit<By<Key>, 'devices'>;
+
+const byClaim: Shape<Choice<'claim'>> = { claim: name, fence: optional(from(0)) };
+const byInstance: Shape<Choice<'instance'>> = {
+  instance: name,
+  migration: optional(nullable(name)),
+};
+const devices = optional(listOf(name));
+
+const selections = { claim: shape(byClaim), instance: shape(byInstance) };
+const releases = {
+  device: shape<By<'device'>>({ device: name }),
+  claim: shape<By<'claim'>>({ ...byClaim, devices }),
+  instance: shape<By<'instance'>>({ ...byInstance, devices }),
+};
+
+const hostReport = shape<HostReport>({
+  // Each is looked at when it is new.
+  devices: list,
+  cells: nullable(
+    listOf(
+      shape<HostCell>({
+        id: from(0),
+        socket: nullable(that(Number.isSafeInteger, 'is no whole number')),
+      }),
+    ),
+  ),
+});
+
+/** @throws {TypeError} saying what is wrong with which key */
+export function assertClaimArguments(given: ClaimArguments): void {
+  assertForm('claim', claimArguments, given);
+}
+
+/** Of the cells; requests are looked at by `assertRequests`. @throws {TypeError} */
+export function assertCells(cells: ClaimArguments['numaCells']): void {
+  assertForm('numaCells', optional(numaCells), cells);
+}
+
+/** @throws {TypeError} */
+export function assertClaimSelection(given: ClaimSelection): void {
+  assertForm('allocate', chosen(given, selections), given);
+}
+
+/** @throws {TypeError} */
+export function assertReleaseSelection(given: ReleaseSelection): void {
+  assertForm('release', chosen(given, releases), given);
+}
+
+/** That it is one; of its devices those that are new or changed are looked at by `assertReported`. */
+export function assertHostReport(given: HostReport): void {
+  assertForm('sync', hostReport, given);
+}
+
+/** That the devices which a report brings are such. @throws {TypeError} */
+export function assertReported({ devices }: Decision): void {
+  for (const { id, after } of devices) {
+    if (after !== null) assertForm(`sync: ${id}`, deviceRecord, after.value);
+  }
+}
+
+/** The form of the kind that a selection is, by its key. */
+function chosen(given: object, kinds: Readonly<Record<string, Check>>): Check {
+  for (const [key, form] of Object.entries(kinds)) {
+    if (typeof given === 'object' && given !== null && key in given) return form;
+  }
+  return () => `: names neither ${Object.keys(kinds).join(' nor ')}`;
+}
+
+function assertForm(call: string, form: Check, given: unknown): void {
+  const wrong = wrongIn(form, given, true);
+  if (wrong !== null) throw new TypeError(`${call}: ${wrong}`);
+}
