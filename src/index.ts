@@ -88,6 +88,12 @@ export type {
   RequestOptions,
 } from './policy/port-requests.js';
 export type { DeviceType, ReportedDevice, ReportedVdpa } from './policy/reported-device.js';
+export type {
+  ClaimArguments,
+  ClaimSelection,
+  HostReport,
+  ReleaseSelection,
+} from './tracker/arguments.js';
 export type { TrackerFinding, TrackerFindingCode } from './tracker/audit.js';
 export type {
   Claim,
@@ -100,12 +106,6 @@ export type { DeviceRecord, DeviceStatus } from './tracker/device-record.js';
 export type { Living, LivingMigration } from './tracker/orphans.js';
 export type { PoolSummary } from './tracker/pool-summary.js';
 export type { Store, StoreChange, StoreState } from './tracker/store.js';
-export type {
-  ClaimArguments,
-  ClaimSelection,
-  HostReport,
-  ReleaseSelection,
-  Tracker,
-} from './tracker/tracker.js';
+export type { Tracker } from './tracker/tracker.js';
 export type { TrackerEvent, TrackerEvents } from './tracker/tracker-event.js';
 export { VdpaHost, type VdpaHostOptions } from './vdpa-host.js';

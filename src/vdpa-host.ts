@@ -5,17 +5,13 @@ import type { ClaimDesk } from './lifecycle/claim-desk.js';
 import type { HostFinding } from './lifecycle/host-audit.js';
 import type { TrackedHost, UnclaimableDevice } from './lifecycle/tracked-host.js';
 import type { TrackingOptions } from './lifecycle/tracking-options.js';
+import type { ClaimArguments, ClaimSelection, ReleaseSelection } from './tracker/arguments.js';
 import type { TrackerFinding } from './tracker/audit.js';
 import type { Claim, InstanceId } from './tracker/claim.js';
 import type { DeviceRecord } from './tracker/device-record.js';
 import type { Living } from './tracker/orphans.js';
 import type { PoolSummary } from './tracker/pool-summary.js';
-import type {
-  ClaimArguments,
-  ClaimSelection,
-  ReleaseSelection,
-  Tracker,
-} from './tracker/tracker.js';
+import type { Tracker } from './tracker/tracker.js';
 
 /** Devices can be claimed when both `deviceSpec` and `store` are given. */
 export interface VdpaHostOptions extends HostOptions, Partial<TrackingOptions> {}

@@ -1,10 +1,10 @@
 import type { DeviceId } from '../host/device-id.js';
+import type { ClaimArguments, ClaimSelection, ReleaseSelection } from '../tracker/arguments.js';
 import type { TrackerFinding } from '../tracker/audit.js';
 import type { Claim, InstanceId } from '../tracker/claim.js';
 import type { DeviceRecord } from '../tracker/device-record.js';
 import type { Living } from '../tracker/orphans.js';
 import type { PoolSummary } from '../tracker/pool-summary.js';
-import type { ClaimArguments, ClaimSelection, ReleaseSelection } from '../tracker/tracker.js';
 import type { HostFinding } from './host-audit.js';
 
 /**

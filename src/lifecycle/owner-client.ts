@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { DeviceId } from '../host/device-id.js';
+import type { ClaimArguments, ClaimSelection, ReleaseSelection } from '../tracker/arguments.js';
 import type { TrackerFinding } from '../tracker/audit.js';
 import type { Claim, ClaimId, InstanceId } from '../tracker/claim.js';
 import type { DeviceRecord } from '../tracker/device-record.js';
 import type { Living } from '../tracker/orphans.js';
 import type { PoolSummary } from '../tracker/pool-summary.js';
-import type { ClaimArguments, ClaimSelection, ReleaseSelection } from '../tracker/tracker.js';
 import type { ClaimDesk } from './claim-desk.js';
 import { OwnerConnection, type Question } from './owner-connection.js';
 

@@ -1,4 +1,8 @@
+import type { DeviceId } from '../host/device-id.js';
 import type { HostCell } from '../host/host-cells.js';
+import type { DeviceRequest } from '../policy/device-request.js';
+import type { ReportedDevice } from '../policy/reported-device.js';
+import type { ClaimId, InstanceId, MigrationId } from './claim.js';
 import type { Decision } from './decision.js';
 import {
   type Check,
@@ -13,10 +17,44 @@ import {
   wrongIn,
 } from './form.js';
 import { deviceRecord, numaCells } from './store-form.js';
-import type { ClaimArguments, ClaimSelection, HostReport, ReleaseSelection } from './tracker.js';
 
 // What the tracker is called with, as programs without types call it too: what is none of it would be
 // stored and could not be read again, or be taken for a wish that nobody had.
+
+/** The host's side of a sync. */
+export interface HostReport {
+  /** All devices that some device_spec entry admits. */
+  readonly devices: readonly ReportedDevice[];
+  /** The host's NUMA nodes; null when they are not known. */
+  readonly cells: readonly HostCell[] | null;
+}
+
+export interface ClaimArguments {
+  /** Names the claim, for asking again when the answer was lost; made up when absent. */
+  readonly id?: ClaimId | undefined;
+  readonly instance: InstanceId;
+  /** May be none: an instance that needs no device. */
+  readonly requests: readonly DeviceRequest[];
+  /** The guest's NUMA nodes, by number of the host's; null or empty when it has no topology. */
+  readonly numaCells?: readonly number[] | null | undefined;
+  /** The migration that it is made for. */
+  readonly migration?: MigrationId | null | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Which claims a call is about. */
+export type ClaimSelection =
+  /** `fence`: refused unless it is the claim's. */
+  | { readonly claim: ClaimId; readonly fence?: number | undefined }
+  /** All of an instance; with `migration` only those of that migration, with null only its own. */
+  | { readonly instance: InstanceId; readonly migration?: MigrationId | null | undefined };
+
+/** What is given back. */
+export type ReleaseSelection =
+  /** `devices`: only those of them. */
+  | (ClaimSelection & { readonly devices?: readonly DeviceId[] | undefined })
+  /** One device, whoever has it. */
+  | { readonly device: DeviceId };
 
 const list = that(Array.isArray, 'is no list');
 

@@ -5,8 +5,6 @@ import { VdpaError } from '../errors.js';
 import { EventQueue } from '../event-queue.js';
 import type { DeviceId } from '../host/device-id.js';
 import type { HostCell } from '../host/host-cells.js';
-import type { DeviceRequest } from '../policy/device-request.js';
-import type { ReportedDevice } from '../policy/reported-device.js';
 import {
   assertCells,
   assertClaimArguments,
@@ -14,9 +12,14 @@ import {
   assertHostReport,
   assertReleaseSelection,
   assertReported,
+  type ClaimArguments,
+  type ClaimSelection,
+  type HostReport,
+  type ReleaseSelection,
 } from './arguments.js';
+import { type Askers, AskersOfClaims } from './askers.js';
 import { auditLedger, type TrackerFinding } from './audit.js';
-import type { Claim, ClaimId, InstanceId, MigrationId } from './claim.js';
+import type { Claim, ClaimId, InstanceId } from './claim.js';
 import { CommitQueue } from './commit-queue.js';
 import { type ClaimWish, chooseDevices, decideAllocate, decideClaim } from './decide-claim.js';
 import { decideHeal } from './decide-heal.js';
@@ -31,41 +34,6 @@ import { type PoolSummary, poolSummaries } from './pool-summary.js';
 import type { Store } from './store.js';
 import type { TrackerEvent, TrackerEvents } from './tracker-event.js';
 
-/** The host's side of a sync. */
-export interface HostReport {
-  /** All devices that some device_spec entry admits. */
-  readonly devices: readonly ReportedDevice[];
-  /** The host's NUMA nodes; null when they are not known. */
-  readonly cells: readonly HostCell[] | null;
-}
-
-export interface ClaimArguments {
-  /** Names the claim, for asking again when the answer was lost; made up when absent. */
-  readonly id?: ClaimId | undefined;
-  readonly instance: InstanceId;
-  /** May be none: an instance that needs no device. */
-  readonly requests: readonly DeviceRequest[];
-  /** The guest's NUMA nodes, by number of the host's; null or empty when it has no topology. */
-  readonly numaCells?: readonly number[] | null | undefined;
-  /** The migration that it is made for. */
-  readonly migration?: MigrationId | null | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** Which claims a call is about. */
-export type ClaimSelection =
-  /** `fence`: refused unless it is the claim's. */
-  | { readonly claim: ClaimId; readonly fence?: number | undefined }
-  /** All of an instance; with `migration` only those of that migration, with null only its own. */
-  | { readonly instance: InstanceId; readonly migration?: MigrationId | null | undefined };
-
-/** What is given back. */
-export type ReleaseSelection =
-  /** `devices`: only those of them. */
-  | (ClaimSelection & { readonly devices?: readonly DeviceId[] | undefined })
-  /** One device, whoever has it. */
-  | { readonly device: DeviceId };
-
 /**
  * Who has which device of a host. Decisions are made at once, in the order of the calls; calls answer,
  * records and claims are shown, and events told once they are durable.
@@ -77,6 +45,7 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
   readonly #records = new Map<DeviceId, DeviceRecord>();
   readonly #claims = new Map<ClaimId, Claim>();
   readonly #queues = new Set<EventQueue<TrackerEvent>>();
+  readonly #askers = new AskersOfClaims();
   #ledger: Ledger;
   #queue: CommitQueue;
   #cells: readonly HostCell[] | null = null;
@@ -175,7 +144,7 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
   async sync(report: HostReport): Promise<void> {
     assertHostReport(report);
     const { devices, cells } = report;
-    await this.#ready();
+    if (this.#mustWait()) await this.#ready();
     const decision = decideSync(this.#ledger, devices);
     assertReported(decision);
     this.#cells = cells;
@@ -184,7 +153,8 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
 
   /**
    * Takes devices for all requests, or none. The same id with the same arguments answers with the same
-   * claim, as it is now. An abort takes nothing, or gives back what it took before it rejects.
+   * claim, as it is now. An abort takes nothing, or gives back what it took before it rejects; unless
+   * another has asked for the same claim meanwhile: then it is that one's.
    *
    * @throws {TypeError} naming the key that is unknown or has the wrong form; more devices named than
    *   asked for
@@ -200,20 +170,24 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
     if (this.#mustWait()) await this.#ready();
     signal?.throwIfAborted();
     const there = this.#ledger.claim(id)?.value;
-    if (there !== undefined) {
-      assertSameWish(there, wish);
-      await this.#queue.commit(nothing);
-      return this.#claims.get(id) ?? there;
+    if (there !== undefined) assertSameWish(there, wish);
+    const decision = there === undefined ? decideClaim(this.#ledger, wish, this.#cells) : nothing;
+    const claim = there ?? decision.claims[0]?.after?.value;
+    if (claim === undefined) throw new Error('a claim was decided that makes none');
+    const { fence } = claim;
+    const askers = there === undefined ? this.#askers.first(fence) : this.#askers.another(fence);
+    try {
+      await this.#durable(decision, claim);
+      if (signal?.aborted === true && askers !== null) {
+        await this.#giveUp(claim, askers);
+        throw signal.reason;
+      }
+      if (askers !== null) askers.answered = true;
+      const now = this.#claims.get(id);
+      return now?.fence === fence ? now : claim;
+    } finally {
+      if (askers !== null) this.#askers.leave(fence, askers);
     }
-    const decision = decideClaim(this.#ledger, wish, this.#cells);
-    await this.#queue.commit(decision);
-    if (signal?.aborted === true) {
-      await this.#giveBackAborted(id);
-      throw signal.reason;
-    }
-    const made = decision.claims[0]?.after?.value;
-    if (made === undefined) throw new Error('a claim was decided that makes none');
-    return made;
   }
 
   /**
@@ -226,12 +200,13 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
    */
   async allocate(selection: ClaimSelection): Promise<Claim[]> {
     assertClaimSelection(selection);
-    await this.#ready();
+    if (this.#mustWait()) await this.#ready();
     const claims = this.#select(selection);
     if (claims.length === 0 && 'claim' in selection) throw notFound(selection.claim);
     const decision = decideAllocate(this.#ledger, claims);
     await this.#queue.commit(decision);
-    return claims.map((claim) => this.#claims.get(claim.id) ?? claim);
+    const changed = new Map(decision.claims.map(({ id, after }) => [id, after?.value]));
+    return claims.map((claim) => changed.get(claim.id) ?? claim);
   }
 
   /**
@@ -244,7 +219,7 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
    */
   async release(selection: ReleaseSelection): Promise<DeviceId[]> {
     assertReleaseSelection(selection);
-    await this.#ready();
+    if (this.#mustWait()) await this.#ready();
     return await this.#giveBack(this.#returned(selection));
   }
 
@@ -255,7 +230,7 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
    * @throws {VdpaError} `CLOSED`, those of `Store.commit`
    */
   async reconcile(living: Living): Promise<Claim[]> {
-    await this.#ready();
+    if (this.#mustWait()) await this.#ready();
     const orphans = this.#ledger.claims().filter((claim) => isOrphan(claim, living));
     await this.#giveBack(orphans.map((claim) => ({ claim, devices: null })));
     return orphans;
@@ -268,7 +243,7 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
    * @throws {VdpaError} `CLOSED`, those of `Store.commit`
    */
   async heal(living: Living | null = null): Promise<TrackerFinding[]> {
-    await this.#ready();
+    if (this.#mustWait()) await this.#ready();
     const healed = this.audit(living).filter(({ healable }) => healable);
     await this.#queue.commit(decideHeal(this.#ledger, living));
     return healed;
@@ -285,6 +260,7 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
   }
 
   async #end(): Promise<void> {
+    await this.#askers.none();
     await this.#queue.idle();
     await this.#reopening?.catch(() => {});
     for (const queue of this.#queues) queue.end();
@@ -299,9 +275,26 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
       .map(({ id }) => id);
   }
 
-  async #giveBackAborted(id: ClaimId): Promise<void> {
+  /** Stores the decision, and resolves when the claim that it is about is durable. */
+  async #durable(decision: Decision, { id, fence }: Claim): Promise<void> {
     try {
-      await this.release({ claim: id });
+      await this.#queue.commit(decision);
+    } catch (error) {
+      // What failed may be what came after the claim.
+      if (this.#claims.get(id)?.fence !== fence) throw error;
+    }
+  }
+
+  /** One no longer wants the claim; if nobody does it is given back, also while the tracker is being closed. */
+  async #giveUp({ id, fence }: Claim, askers: Askers): Promise<void> {
+    askers.wanting -= 1;
+    try {
+      if (this.#inDoubt) await this.#reopen();
+      const now = this.#ledger.claim(id)?.value;
+      // Somebody else has it, or will; or it was given back, and maybe made anew.
+      const isOthers = askers.wanting > 0 || askers.answered || now?.status === 'allocated';
+      if (isOthers || now?.fence !== fence) return;
+      await this.#giveBack([{ claim: now, devices: null }]);
     } catch (error) {
       throw new VdpaError(
         error instanceof VdpaError ? error.code : 'STORE_FAILED',
@@ -344,8 +337,14 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
   }
 
   async #ready(): Promise<void> {
+    this.#assertOpen();
+    if (!this.#inDoubt) return;
+    await this.#reopen();
+    this.#assertOpen();
+  }
+
+  #assertOpen(): void {
     if (this.#closing !== null) throw new VdpaError('CLOSED', 'the tracker has been closed');
-    if (this.#inDoubt) await this.#reopen();
   }
 
   #newQueue(): CommitQueue {

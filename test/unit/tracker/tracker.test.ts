@@ -185,6 +185,59 @@ describe('a claim', () => {
     ).rejects.toThrow('enough');
   });
 
+  test('that is aborted is left to another who asked for it meanwhile', async () => {
+    const store = new FaultyStore();
+    const tracker = await trackerOf(card('06', 1), { store });
+    const asked = { id: claimId('c1'), instance: vm1, requests: [vdpaRequest()] };
+    const [one, two, three] = [new AbortController(), new AbortController(), new AbortController()];
+    const open = store.hold();
+    const first = tracker.claim({ ...asked, signal: one.signal });
+    const second = tracker.claim({ ...asked, signal: two.signal });
+    const third = tracker.claim({ ...asked, signal: three.signal });
+    one.abort(new Error('enough'));
+    three.abort(new Error('enough'));
+    open();
+    await expect(first).rejects.toThrow('enough');
+    await expect(third).rejects.toThrow('enough');
+    const claim = await second;
+    expect(tracker.claims()).toEqual([claim]);
+    expect(free(tracker)).toEqual([]);
+    await tracker.release({ claim: claim.id });
+
+    const again = store.hold();
+    const all = [one, two].map(({ signal }, index) =>
+      tracker.claim({ ...asked, signal: index === 0 ? new AbortController().signal : signal }),
+    );
+    again();
+    await Promise.all(all);
+    expect(tracker.claims()).toHaveLength(1);
+  });
+
+  test('that all give up who asked for it is given back, and no other of its name', async () => {
+    const store = new FaultyStore();
+    const tracker = await trackerOf(card('06', 2), { store });
+    const asked = { id: claimId('c1'), instance: vm1, requests: [vdpaRequest()] };
+    const stop = new AbortController();
+    const open = store.hold();
+    const [first, second] = [1, 2].map(() => tracker.claim({ ...asked, signal: stop.signal }));
+    stop.abort(new Error('enough'));
+    open();
+    await expect(first).rejects.toThrow('enough');
+    await expect(second).rejects.toThrow('enough');
+    expect(tracker.claims()).toEqual([]);
+
+    const other = new AbortController();
+    const openAgain = store.hold();
+    const aborted = tracker.claim({ ...asked, signal: other.signal });
+    const released = tracker.release({ claim: asked.id });
+    const anew = tracker.claim(asked);
+    other.abort(new Error('enough'));
+    openAgain();
+    await expect(aborted).rejects.toThrow('enough');
+    await released;
+    expect(tracker.claims()).toEqual([await anew]);
+  });
+
   test.each([
     [vdpaRequest(0), 'requests: 0.count: is no whole number from 1'],
     [vdpaRequest(1.5), 'is no whole number from 1'],
@@ -405,6 +458,56 @@ describe('events', () => {
     expect((await loop.next()).value).toEqual(heard[0]);
     await loop.return?.();
   });
+});
+
+test('calls decide in their order', async () => {
+  const tracker = await trackerOf(card('06', 3));
+  const asked = { id: claimId('c1'), instance: vm1, requests: [vdpaRequest()] };
+  const answers = await Promise.all([
+    tracker.claim(asked),
+    tracker.release({ claim: asked.id }),
+    tracker.claim(asked),
+    tracker.allocate({ claim: asked.id }),
+    tracker.reconcile({ instances: [] }),
+    tracker.claim(asked),
+  ]);
+  expect(answers).toMatchObject([
+    { fence: 1, status: 'claimed' },
+    ['pci/0000:06:00.3'],
+    { fence: 2, status: 'claimed' },
+    [{ fence: 2, status: 'allocated' }],
+    [{ fence: 2 }],
+    { fence: 3, status: 'claimed' },
+  ]);
+  expect(tracker.claims()).toMatchObject([{ fence: 3, status: 'claimed' }]);
+});
+
+test('a tracker that is being closed gives back what was aborted first', async () => {
+  const store = new FaultyStore();
+  const tracker = await trackerOf(card('06', 1), { store });
+  const stop = new AbortController();
+  const open = store.hold();
+  const claim = tracker.claim({ instance: vm1, requests: [vdpaRequest()], signal: stop.signal });
+  stop.abort(new Error('enough'));
+  const closed = tracker.close();
+  open();
+  await expect(claim).rejects.toThrow('enough');
+  await closed;
+  const { state } = await store.open();
+  expect(state.claims).toEqual([]);
+});
+
+test('a call that waited for the store to be read anew is refused when the tracker is closed meanwhile', async () => {
+  const store = new FaultyStore();
+  const tracker = await trackerOf(card('06', 1), { store });
+  store.fail({ after: new Error('lost') });
+  store.failOpens = 1;
+  await expect(tracker.claim({ instance: vm1, requests: [vdpaRequest()] })).rejects.toThrow('lost');
+  await new Promise(setImmediate);
+  const late = tracker.release({ instance: vm1 });
+  const closed = tracker.close();
+  await expect(late).rejects.toMatchObject({ code: 'CLOSED' });
+  await closed;
 });
 
 test('a tracker that is closed refuses, and its loops end', async () => {
