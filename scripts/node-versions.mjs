@@ -1,12 +1,13 @@
 // @ts-check
 // That one binary serves every Node we promise, and is built from the running Node's own headers.
 import { existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { cacheDir } from '../lab/cache.mjs';
-import { nodePrefix } from './products.mjs';
+import { kept } from './kept.mjs';
+import { addonSources, compilerVersion, nodePrefix } from './products.mjs';
 import { root, run, StepFailed } from './steps.mjs';
 
 /** Major versions other than the one that runs the rest of the tests. */
@@ -56,7 +57,14 @@ export async function checkNodeVersions() {
     });
     console.error(`The addon works: ${said.trim()}`);
   }
-  await checkPlainBuild();
+  await kept('plain-build', {
+    from: [...addonSources, 'package.json', 'scripts/node-versions.mjs'],
+    words: [process.version, nodePrefix(), await compilerVersion('g++')],
+    outputs: ['build/plain-build'],
+    by: checkPlainBuild,
+  });
+  // Also when it was found out in an earlier run.
+  console.error(await readFile(join(root, 'build/plain-build'), 'utf8'));
 }
 
 /**
@@ -109,12 +117,9 @@ async function checkPlainBuild() {
     const home = join(directory, 'home');
     const copy = join(directory, 'package');
     await mkdir(home);
-    const sources = ['native/core', 'native/addon', 'native/helper'];
-    for (const part of ['binding.gyp', 'package.json', ...sources]) {
+    for (const part of [...addonSources, 'package.json']) {
       await cp(join(root, part), join(copy, part), { recursive: true });
     }
-    const dependency = 'node_modules/node-addon-api';
-    await cp(join(root, dependency), join(copy, dependency), { recursive: true });
     const gyp = join(root, 'node_modules/node-gyp/bin/node-gyp.js');
     // Everything that could name other headers is absent; an unreachable mirror shows a download.
     const env = {
@@ -133,7 +138,8 @@ async function checkPlainBuild() {
       show: 'failure',
     });
     if (!said.startsWith('failed\t')) throw new StepFailed('the helper program does not answer');
-    console.error(`The addon builds with nothing but ${nodePrefix()}/include and a PATH`);
+    const told = `The addon builds with nothing but ${nodePrefix()}/include and a PATH`;
+    await writeFile(join(root, 'build/plain-build'), told);
   } finally {
     await rm(directory, { recursive: true, force: true });
   }

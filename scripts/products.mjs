@@ -45,6 +45,15 @@ function cleanEnvironment() {
   );
 }
 
+/** What the addon and its helper program are built of. */
+export const addonSources = [
+  'binding.gyp',
+  'native/core',
+  'native/addon',
+  'native/helper',
+  'node_modules/node-addon-api',
+];
+
 /**
  * The addon and its helper program in build/CONFIGURATION.
  *
@@ -55,13 +64,7 @@ export async function ensureAddon(configuration) {
   ensurePackages(['g++', 'make', 'python3'], 'the native addon');
   const prefix = nodePrefix();
   await kept(`addon-${configuration}`, {
-    from: [
-      'binding.gyp',
-      'native/core',
-      'native/addon',
-      'native/helper',
-      'node_modules/node-addon-api/package.json',
-    ],
+    from: addonSources,
     words: [configuration, process.version, prefix, await compilerVersion('g++')],
     outputs: [`build/${configuration}/vdpa_host.node`, `build/${configuration}/vdpa_host_helper`],
     by: async () => {
@@ -121,7 +124,7 @@ export async function ensureNativeTests() {
 }
 
 /** @param {string} compiler */
-async function compilerVersion(compiler) {
+export async function compilerVersion(compiler) {
   return (await run(compiler, ['--version'], { show: 'failure' })).split('\n', 1)[0] ?? '';
 }
 
