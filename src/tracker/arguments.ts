@@ -16,6 +16,7 @@ import {
   that,
   wrongIn,
 } from './form.js';
+import type { Living, LivingMigration } from './orphans.js';
 import { deviceRecord, numaCells } from './store-form.js';
 
 // What the tracker is called with, as programs without types call it too: what is none of it would be
@@ -85,6 +86,12 @@ const releases = {
   instance: shape<By<'instance'>>({ ...byInstance, devices }),
 };
 
+const living = shape<Living>({
+  instances: listOf(name),
+  migrations: optional(listOf(shape<LivingMigration>({ id: nullable(name), instance: name }))),
+  asOf: optional(from(0)),
+});
+
 const hostReport = shape<HostReport>({
   // Each is looked at when it is new.
   devices: list,
@@ -116,6 +123,11 @@ export function assertClaimSelection(given: ClaimSelection): void {
 /** @throws {TypeError} */
 export function assertReleaseSelection(given: ReleaseSelection): void {
   assertForm('release', chosen(given, releases), given);
+}
+
+/** Who is in none of the lists loses everything: they are lists, and of ids. @throws {TypeError} */
+export function assertLiving(given: Living): void {
+  assertForm('living', living, given);
 }
 
 /** That it is one; of its devices those that are new or changed are looked at by `assertReported`. */

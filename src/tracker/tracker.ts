@@ -10,6 +10,7 @@ import {
   assertClaimArguments,
   assertClaimSelection,
   assertHostReport,
+  assertLiving,
   assertReleaseSelection,
   assertReported,
   type ClaimArguments,
@@ -119,8 +120,10 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
    * What does not fit together.
    *
    * @param living null: claims are not judged by whether somebody is there for them
+   * @throws {TypeError} when the lists of who lives are none
    */
   audit(living: Living | null = null): TrackerFinding[] {
+    if (living !== null) assertLiving(living);
     return auditLedger(this.#ledger, living);
   }
 
@@ -227,9 +230,11 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
    * Gives back what belongs to none of the instances and migrations that live.
    *
    * @returns the claims that were given back
+   * @throws {TypeError} as `audit`
    * @throws {VdpaError} `CLOSED`, those of `Store.commit`
    */
   async reconcile(living: Living): Promise<Claim[]> {
+    assertLiving(living);
     if (this.#mustWait()) await this.#ready();
     const orphans = this.#ledger.claims().filter((claim) => isOrphan(claim, living));
     await this.#giveBack(orphans.map((claim) => ({ claim, devices: null })));
@@ -240,9 +245,11 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
    * Sets right what `audit` calls healable.
    *
    * @returns what was set right
+   * @throws {TypeError} as `audit`
    * @throws {VdpaError} `CLOSED`, those of `Store.commit`
    */
   async heal(living: Living | null = null): Promise<TrackerFinding[]> {
+    if (living !== null) assertLiving(living);
     if (this.#mustWait()) await this.#ready();
     const healed = this.audit(living).filter(({ healable }) => healable);
     await this.#queue.commit(decideHeal(this.#ledger, living));

@@ -117,6 +117,33 @@ describe('a selection of another form is refused, and nothing given back', () =>
   });
 });
 
+describe('lists of who lives that are none are not read as if nobody lived', () => {
+  test.each<[unknown, string]>([
+    [undefined, 'living: is no object'],
+    [['vm1'], 'living: is no object'],
+    [{}, 'living: instances: is no list'],
+    [{ instances: 'vm1' }, 'living: instances: is no list'],
+    [{ instances: new Set(['vm1']) }, 'living: instances: is no list'],
+    [{ instances: [{ id: 'vm1' }] }, 'living: instances.0: is no name'],
+    [{ instances: ['vm1', ''] }, 'living: instances.1: is no name'],
+    [{ instances: [], migration: [] }, 'living: migration: is no key of it'],
+    [{ instances: [], migrations: {} }, 'living: migrations: is no list'],
+    [{ instances: [], migrations: ['m1'] }, 'living: migrations.0: is no object'],
+    [{ instances: [], migrations: [{ id: 'm1' }] }, 'living: migrations.0.instance: is no name'],
+    [{ instances: [], asOf: '0' }, 'living: asOf: is no whole number from 0'],
+    [{ instances: [], asOf: Number.NaN }, 'living: asOf: is no whole number from 0'],
+  ])('%o', async (living, words) => {
+    const tracker = await trackerOf(card('06', 4));
+    await tracker.claim({ ...asked(), migration: 'm1' as never });
+    await expect(tracker.reconcile(living as never)).rejects.toThrow(words);
+    if (living !== undefined) {
+      await expect(tracker.heal(living as never)).rejects.toThrow(words);
+      expect(() => tracker.audit(living as never)).toThrow(words);
+    }
+    expect(tracker.claims()).toHaveLength(1);
+  });
+});
+
 test('whatever it is called with, the store can read what it was given', async () => {
   const odd = fc.oneof(
     fc.string({ unit: 'binary' }),
