@@ -4,6 +4,8 @@
 #include "labnic.h"
 
 #define CAP_PCIE	0x40
+#define CAP_VPD		0x80		/* of the PFs */
+#define VPD_END		0x78
 #define CAP_ACS		0x100		/* of the port */
 #define CAP_ARI		0x100		/* of the functions */
 #define CAP_SRIOV	0x160
@@ -56,6 +58,60 @@ static void reset_endpoint(struct lab_function *f, u16 vendor, u16 device)
 	reset_pcie(f, PCI_EXP_TYPE_ENDPOINT);
 }
 
+static u8 *put_text(u8 *at, const char *text)
+{
+	size_t length = strlen(text);
+
+	memcpy(at, text, length);
+	return at + length;
+}
+
+static void reset_vpd(const struct lab_card *card, struct lab_pf *pf)
+{
+	struct lab_function *f = &pf->config;
+	u8 *at = pf->vpd.bytes;
+	char serial[16];
+	u8 sum = 0;
+	u8 *part;
+	u8 *byte;
+
+	f->bytes[CAP_PCIE + PCI_CAP_LIST_NEXT] = CAP_VPD;
+	f->bytes[CAP_VPD] = PCI_CAP_ID_VPD;
+	snprintf(serial, sizeof(serial), "LAB%04x%02x", card->domain & 0xffff, card->bus);
+	memset(&pf->vpd, 0, sizeof(pf->vpd));
+	*at++ = PCI_VPD_LRDT_ID_STRING;
+	put_unaligned_le16(strlen("labnic"), at);
+	at = put_text(at + 2, "labnic");
+	*at++ = PCI_VPD_LRDT_RO_DATA;
+	part = at;
+	at = put_text(at + 2, "SN");
+	*at++ = strlen(serial);
+	at = put_text(at, serial);
+	at = put_text(at, "RV");
+	*at++ = 1;
+	for (byte = pf->vpd.bytes; byte < at; byte++)
+		sum += *byte;
+	/* The part's own length belongs to the sum as well. */
+	put_unaligned_le16(at + 1 - (part + 2), part);
+	sum += part[0] + part[1];
+	*at++ = -sum;
+	*at = VPD_END;
+}
+
+/* An address was written: the four bytes there are to be read, or have been written, which changes nothing. */
+static void access_vpd(struct lab_pf *pf)
+{
+	u16 address = get16(&pf->config, CAP_VPD + PCI_VPD_ADDR);
+	u16 place = address & PCI_VPD_ADDR_MASK;
+	int i;
+
+	if (!(address & PCI_VPD_ADDR_F))
+		for (i = 0; i < 4; i++)
+			pf->config.bytes[CAP_VPD + PCI_VPD_DATA + i] =
+				place + i < sizeof(pf->vpd.bytes) ? pf->vpd.bytes[place + i] : 0;
+	set16(&pf->config, CAP_VPD + PCI_VPD_ADDR, address ^ PCI_VPD_ADDR_F);
+}
+
 void lab_config_reset_port(struct lab_card *card)
 {
 	struct lab_function *f = &card->port;
@@ -87,6 +143,7 @@ void lab_config_reset_pf(struct lab_card *card, int pf)
 	reset_endpoint(f, LAB_VENDOR, LAB_PF_DEVICE);
 	if (card->num_pfs > 1)
 		f->bytes[PCI_HEADER_TYPE] = PCI_HEADER_TYPE_MFD;
+	reset_vpd(card, &card->pfs[pf]);
 	set32(f, CAP_ARI, PCI_EXT_CAP_ID_ARI | 1 << 16 | CAP_SRIOV << 20);
 	set16(f, CAP_ARI + PCI_ARI_CAP, last ? 0 : (pf + 1) << 8);
 	set32(f, CAP_SRIOV, PCI_EXT_CAP_ID_SRIOV | 1 << 16);
@@ -161,6 +218,8 @@ static bool writable(const struct lab_card *card, const struct lab_function *f, 
 	case PCI_SUBORDINATE_BUS:
 	case CAP_ACS + PCI_ACS_CTRL:
 		return f == &card->port;
+	case CAP_VPD + PCI_VPD_ADDR:
+	case CAP_VPD + PCI_VPD_ADDR + 1:
 	case CAP_SRIOV + PCI_SRIOV_CTRL:
 	case CAP_SRIOV + PCI_SRIOV_NUM_VF:
 	case CAP_SRIOV + PCI_SRIOV_NUM_VF + 1:
@@ -203,6 +262,8 @@ static int lab_config_write(struct pci_bus *bus, unsigned int devfn, int where, 
 	for (i = 0; f && i < size && where + i < sizeof(f->bytes); i++)
 		if (writable(card, f, where + i))
 			f->bytes[where + i] = value >> (8 * i);
+	if (f && where == CAP_VPD + PCI_VPD_ADDR && is_pf(card, f))
+		access_vpd(container_of(f, struct lab_pf, config));
 	raw_spin_unlock_irqrestore(&card->lock, flags);
 	return f ? PCIBIOS_SUCCESSFUL : PCIBIOS_DEVICE_NOT_FOUND;
 }

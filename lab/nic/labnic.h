@@ -43,8 +43,14 @@ struct lab_function {
 	u8 bytes[512];
 };
 
+/* Vital product data: the card's name, its serial number and a check sum. */
+struct lab_vpd {
+	u8 bytes[64];
+};
+
 struct lab_pf {
 	struct lab_function config;
+	struct lab_vpd vpd;
 	struct lab_function *vfs;
 	bool gone;			/* pulled out: all reads are ones */
 };

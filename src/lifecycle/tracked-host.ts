@@ -1,3 +1,4 @@
+import { CardSerials, type SerialNumbers } from '../host/card-serials.js';
 import type { DeviceId } from '../host/device-id.js';
 import { type HostCell, readHostCells } from '../host/host-cells.js';
 import type { Inventory } from '../host/inventory.js';
@@ -40,6 +41,7 @@ export class TrackedHost implements AsyncDisposable {
   readonly #host: TrackableHost;
   readonly #options: CheckedTrackingOptions;
   readonly #logger: Logger | undefined;
+  readonly #serials: CardSerials;
   #spec!: DeviceSpec;
   #tracker!: Tracker;
   #grace!: RetypeGrace;
@@ -65,6 +67,7 @@ export class TrackedHost implements AsyncDisposable {
     this.#host = host;
     this.#options = options;
     this.#logger = options.logger;
+    this.#serials = new CardSerials(host.root, options.logger);
     this.#inventory = inventory;
     this.#facts = pciFactsOf(inventory);
     this.#watch = watch;
@@ -219,16 +222,17 @@ export class TrackedHost implements AsyncDisposable {
   async #report(inventory: Inventory): Promise<void> {
     this.#inventory = inventory;
     this.#facts = pciFactsOf(inventory);
-    const devices = await inTurns(this.#reportOf(inventory));
+    const serials = this.#spec.asksForSerialNumbers ? await this.#serials.of(inventory) : undefined;
+    const devices = await inTurns(this.#reportOf(inventory, serials));
     await this.#tracker.sync({ devices, cells: this.#cells });
     const { dueAt } = this.#grace;
     if (dueAt === null) return;
     this.#later(this.#reportTimer, Math.max(1, dueAt - performance.now()), () => this.update());
   }
 
-  *#reportOf(inventory: Inventory): Pausing<ReportedDevice[]> {
+  *#reportOf(inventory: Inventory, serials: SerialNumbers | undefined): Pausing<ReportedDevice[]> {
     const { allowSoftwareDevices } = this.#options;
-    const all = yield* reportedDevices(inventory, { allowSoftwareDevices });
+    const all = yield* reportedDevices(inventory, { allowSoftwareDevices, serials });
     // While this process is making devices, any VF without one may be about to get it.
     const atWork = new Set(this.#host.isChanging ? all.map(({ id }) => id) : []);
     const settled = yield* this.#grace.hold(all, atWork);

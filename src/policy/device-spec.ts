@@ -42,6 +42,11 @@ export class DeviceSpec {
     return new DeviceSpec(parseEntries(entries, { reportInPlacement, pci }), pci);
   }
 
+  /** Whether some entry is only about devices of cards whose serial number is known. */
+  get asksForSerialNumbers(): boolean {
+    return this.entries.some(({ remoteManaged }) => remoteManaged);
+  }
+
   /** The first entry that is about the device. Null: it may not be used. */
   match(device: ReportedDevice): DeviceSpecEntry | null {
     const candidate = candidateOf(device);

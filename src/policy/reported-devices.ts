@@ -1,3 +1,4 @@
+import type { SerialNumbers } from '../host/card-serials.js';
 import { type DeviceId, pciDeviceId } from '../host/device-id.js';
 import type { Inventory } from '../host/inventory.js';
 import type { PciAddress } from '../host/pci-address.js';
@@ -15,7 +16,11 @@ export interface ReportOptions {
    * tests and labs. Their `extra` has `software: "true"`. Default false: they are left out.
    */
   readonly allowSoftwareDevices?: boolean | undefined;
+  /** Serial numbers of the cards, which entries with `remote_managed` ask for. Default: none. */
+  readonly serials?: SerialNumbers | undefined;
 }
+
+const noSerials: SerialNumbers = new Map();
 
 const softwareKinds: ReadonlySet<ParentKind> = new Set<SoftwareParentKind>([
   'simulator',
@@ -37,17 +42,19 @@ const noId = '0000';
  */
 export function* reportedDevices(
   inventory: Inventory,
-  { allowSoftwareDevices = false }: ReportOptions = {},
+  { allowSoftwareDevices = false, serials = noSerials }: ReportOptions = {},
 ): Pausing<ReportedDevice[]> {
   const { pfs, vfs, others, devices } = inventory;
   const pfIndex = yield* indexed(pfs, ({ address }) => address);
   const onVfs = yield* devicesById(devices, 'vf');
-  const report: ReportedDevice[] = pfs.map(reportedPf);
+  const report: ReportedDevice[] = pfs.map((pf) => reportedPf(pf, serials));
   yield* eachInTurns(vfs, (vf) => {
     const id = pciDeviceId(vf.address);
-    report.push(reportedVf(id, vf, pfIndex.get(vf.pfAddress), onVfs.get(id) ?? []));
+    report.push(reportedVf(id, vf, pfIndex.get(vf.pfAddress), onVfs.get(id) ?? [], serials));
   });
-  yield* eachInTurns(others, (other) => report.push(reportedFunction(other, 'type-PCI', {})));
+  yield* eachInTurns(others, (other) => {
+    report.push(reportedFunction(other, 'type-PCI', cardOf(serials.get(other.address))));
+  });
   for (const [id, list] of yield* devicesById(devices, 'sf')) {
     report.push(reportedScalableFunction(id, list, pfIndex));
   }
@@ -89,13 +96,25 @@ function reportedFunction(pci: PciFunction, type: DeviceType, extra: Extra): Rep
   };
 }
 
-function reportedPf(pf: PhysicalFunction): ReportedDevice {
+/** What is said of the card that a function is on. */
+function cardOf(serial: string | undefined): Extra {
+  return serial === undefined ? {} : written({ vpd: { card_serial_number: serial } });
+}
+
+function written(capabilities: Capabilities): Extra {
+  return { capabilities: JSON.stringify(capabilities) };
+}
+
+function reportedPf(pf: PhysicalFunction, serials: SerialNumbers): ReportedDevice {
   const mac = pf.netdevs[0]?.mac;
   return reportedFunction(
     pf,
     // As the kernel has it, a PF without room for VFs is none.
     pf.totalVfs > 0 ? 'type-PF' : 'type-PCI',
-    mac === null || mac === undefined ? {} : { mac_address: mac },
+    {
+      ...cardOf(serials.get(pf.address)),
+      ...(mac !== null && mac !== undefined && { mac_address: mac }),
+    },
   );
 }
 
@@ -104,10 +123,16 @@ function reportedVf(
   vf: VirtualFunction,
   pf: PhysicalFunction | undefined,
   devices: readonly VdpaDevice[],
+  serials: SerialNumbers,
 ): ReportedDevice {
   const [first] = devices;
   const uplink = pf?.netdevs[0];
-  const capabilities = first === undefined ? vfCapabilities(vf, uplink?.mac ?? null) : null;
+  const own = serials.get(vf.address);
+  // As nova has it: a plain VF is on its PF's card, a vDPA device says what it says itself.
+  const card =
+    first === undefined
+      ? plainVf(vf, uplink?.mac ?? null, own ?? serials.get(vf.pfAddress))
+      : cardOf(own);
   return {
     id,
     type: first === undefined ? 'type-VF' : 'vdpa',
@@ -119,21 +144,27 @@ function reportedVf(
     extra: {
       // As nova has it: the PF's interface is only named when the VF has one itself.
       ...(vf.netdevs.length > 0 && uplink !== undefined && { parent_ifname: uplink.name }),
-      ...(capabilities !== null && { capabilities: JSON.stringify(capabilities) }),
+      ...card,
     },
     vdpa: first === undefined ? null : vdpaSide(first),
     reasons: reasonsOf(devices),
   };
 }
 
-function vfCapabilities({ vfIndex }: VirtualFunction, pfMac: string | null): Capabilities | null {
-  if (vfIndex === null && pfMac === null) return null;
-  return {
-    sriov: {
-      ...(pfMac !== null && { pf_mac_address: pfMac }),
-      ...(vfIndex !== null && { vf_num: vfIndex }),
-    },
+function plainVf(
+  { vfIndex }: VirtualFunction,
+  pfMac: string | null,
+  serial: string | undefined,
+): Extra {
+  const sriov = {
+    ...(pfMac !== null && { pf_mac_address: pfMac }),
+    ...(vfIndex !== null && { vf_num: vfIndex }),
   };
+  const capabilities: Capabilities = {
+    ...(Object.keys(sriov).length > 0 && { sriov }),
+    ...(serial !== undefined && { vpd: { card_serial_number: serial } }),
+  };
+  return Object.keys(capabilities).length > 0 ? written(capabilities) : {};
 }
 
 function vdpaSide({ name, charDevice }: VdpaDevice): ReportedDevice['vdpa'] {

@@ -158,3 +158,15 @@ test('simulators are to be had only where that is asked for', async () => {
   const claim = await host.claim({ instance: vm('vm1'), requests: [vdpaRequest()] });
   expect(claim.devices).toHaveLength(1);
 });
+
+test('what a SmartNIC controls is told by the serial number of its card', async () => {
+  enableVfs(pfA, 1);
+  const deviceSpec = { product_id: '101e', physical_network: 'net1', remote_managed: true };
+  await using host = await claiming({ deviceSpec });
+  expect(host.tracker.records().map(({ device }) => device.extra['capabilities'])).toEqual([
+    expect.stringMatching(/"card_serial_number":"LAB0000[0-9a-f]{2}"/),
+  ]);
+  const spec = [{ dev_type: 'type-VF', physical_network: 'net1', remote_managed: 'True' }];
+  const claim = await host.claim({ instance: vm('vm1'), requests: [vdpaRequest(1, { spec })] });
+  expect(claim.devices.map(({ deviceId }) => deviceId)).toEqual([idOf(pfA, 0)]);
+});

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Inventory } from '../../../src/host/inventory.js';
+import type { PciFunction } from '../../../src/host/pci-function.js';
+import { capabilitiesOf } from '../../../src/policy/capabilities.js';
 import { pciFactsOf } from '../../../src/policy/pci-facts.js';
 import type { ReportedDevice } from '../../../src/policy/reported-device.js';
 import { type ReportOptions, reportedDevices } from '../../../src/policy/reported-devices.js';
@@ -68,6 +70,23 @@ describe('the report of a host', () => {
       vdpa: { name: 'vdpa0', charDevice: '/dev/vhost-vdpa-0' },
       reasons: [],
     });
+  });
+
+  test('has the serial number of the card, which is the PF’s for a plain VF, and for a vDPA device its own', () => {
+    const carrier = vf(owner, 1);
+    const other = pciFunction('0000:01:00.0');
+    const parts = {
+      pfs: [owner],
+      vfs: [plain, carrier],
+      others: [other],
+      devices: [vfDevice('vdpa0', carrier)],
+    };
+    const vpdOf = (addresses: readonly PciFunction[]) =>
+      report(parts, {
+        serials: new Map(addresses.map(({ address }, index) => [address, `CARD${index}`])),
+      }).map((one) => capabilitiesOf(one).vpd?.card_serial_number);
+    expect(vpdOf([owner])).toEqual(['CARD0', 'CARD0', undefined, undefined]);
+    expect(vpdOf([plain, carrier, other])).toEqual([undefined, 'CARD0', 'CARD1', 'CARD2']);
   });
 
   test('names the PF’s interface for a VF that has one itself', () => {
