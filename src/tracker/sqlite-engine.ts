@@ -14,11 +14,11 @@ export type Connection = Database.Database;
  */
 export function connect(
   path: string,
-  options: { readonly timeoutMs: number; readonly readonly?: boolean; readonly create?: boolean },
+  options: { readonly timeoutMs: number; readonly readonly?: boolean },
 ): Connection {
-  const { timeoutMs, readonly = false, create = false } = options;
+  const { timeoutMs, readonly = false } = options;
   try {
-    return new Database(path, { timeout: timeoutMs, readonly, fileMustExist: !create });
+    return new Database(path, { timeout: timeoutMs, readonly, fileMustExist: true });
   } catch (error) {
     if (error instanceof Database.SqliteError || error instanceof TypeError) throw error;
     throw new VdpaError(

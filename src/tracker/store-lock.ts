@@ -1,8 +1,19 @@
-import { accessSync, constants, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import {
+  accessSync,
+  chmodSync,
+  closeSync,
+  constants,
+  linkSync,
+  lstatSync,
+  openSync,
+  unlinkSync,
+} from 'node:fs';
 import { VdpaError } from '../errors.js';
+import { readOwner, removeOwner, writeOwner } from './owner-file.js';
 import { type Connection, connect } from './sqlite-engine.js';
 import { sqliteCode, storeError } from './sqlite-error.js';
-import { holderText, type StoreHolder, type StoreOwner } from './store-holder.js';
+import { holderText, type StoreHolder } from './store-holder.js';
 import { notOpened } from './store-path.js';
 
 /** Who looks whether the lock is held holds it for that moment; nobody is turned away for that. */
@@ -22,7 +33,8 @@ export class StoreLock {
 
   /** @throws {VdpaError} `STORE_LOCKED` with its holder's name */
   static take(file: string): StoreLock {
-    const db = connected(file, true);
+    makeLockFile(file);
+    const db = connected(file);
     try {
       // SQLite opens what it may not write for reading, and then locks nothing.
       if (!isWritable(`${file}.lock`)) {
@@ -47,17 +59,17 @@ export class StoreLock {
   release(): void {
     if (!this.#db.open) return;
     // While it is still ours: it might be the next owner's.
-    rmSync(ownerFile(this.#file), { force: true });
+    removeOwner(this.#file);
     this.#db.close();
   }
 }
 
 /** Who holds the lock of the store at `file`. @throws {VdpaError} when that cannot be found out */
 export function holderOf(file: string): StoreHolder {
-  if (statSync(`${file}.lock`, { throwIfNoEntry: false }) === undefined) return null;
+  if (!isLockFile(file)) return null;
   // Who may not take the lock cannot try it, and has only the owner's word.
   if (!isWritable(`${file}.lock`)) return readOwner(file);
-  const db = connected(file, false);
+  const db = connected(file);
   try {
     db.prepare('BEGIN IMMEDIATE').run();
     return null;
@@ -69,9 +81,45 @@ export function holderOf(file: string): StoreHolder {
   }
 }
 
-function connected(file: string, create: boolean): Connection {
+const ownersAlone = 0o600;
+
+/**
+ * Its owner's alone: whoever may read it can lock it, and keep the owner out. SQLite would make it for
+ * all to read. It comes into place whole and closed, as closing it would let go of a lock on it.
+ */
+function makeLockFile(file: string): void {
+  const path = `${file}.lock`;
+  const draft = `${path}.${randomUUID()}`;
   try {
-    const db = connect(`${file}.lock`, { timeoutMs: lookMs, create });
+    if (isLockFile(file)) {
+      const { mode, uid } = lstatSync(path);
+      if ((mode & 0o777) !== ownersAlone && uid === process.geteuid?.())
+        chmodSync(path, ownersAlone);
+      return;
+    }
+    closeSync(openSync(draft, 'wx', ownersAlone));
+    try {
+      linkSync(draft, path);
+    } finally {
+      unlinkSync(draft);
+    }
+  } catch (error) {
+    // Another made it at the same time.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw storeError(error, path, 'make');
+  }
+}
+
+/** Whether it is there. @throws {VdpaError} `STORE_NOT_OPENED` when something else is: a link would lead to a lock that others do not look at */
+function isLockFile(file: string): boolean {
+  const path = `${file}.lock`;
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (stats === undefined || stats.isFile()) return stats !== undefined;
+  throw notOpened(file, `its lock ${path} is no plain file: remove it`, 'EINVAL');
+}
+
+function connected(file: string): Connection {
+  try {
+    const db = connect(`${file}.lock`, { timeoutMs: lookMs });
     // Nothing is ever written to it, so no journal lies beside it.
     db.pragma('journal_mode = MEMORY');
     return db;
@@ -95,46 +143,4 @@ function locked(file: string): VdpaError {
     step: `lock ${file}.lock`,
     retry: 'later',
   });
-}
-
-function ownerFile(file: string): string {
-  return `${file}.owner`;
-}
-
-function writeOwner(file: string): void {
-  const owner: StoreOwner & { readonly started: string | null } = {
-    pid: process.pid,
-    started: startOf(process.pid),
-    command: process.argv.join(' ').slice(0, 200),
-    since: new Date().toISOString(),
-  };
-  try {
-    writeFileSync(ownerFile(file), `${JSON.stringify(owner)}\n`, { mode: 0o600 });
-  } catch {
-    // A full disk: the lock holds all the same, only without a name.
-    rmSync(ownerFile(file), { force: true });
-  }
-}
-
-/** Null when it says nothing that holds: half written, or of a process that is gone. */
-function readOwner(file: string): StoreOwner | null {
-  try {
-    const { pid, started, command, since } = JSON.parse(readFileSync(ownerFile(file), 'utf8'));
-    const whole = [started, command, since].every((text) => typeof text === 'string');
-    if (!Number.isSafeInteger(pid) || !whole || startOf(pid) !== started) return null;
-    return { pid, command, since };
-  } catch {
-    return null;
-  }
-}
-
-/** When a process started, in the kernel's own clock: process ids are used again. Null: no such process. */
-function startOf(pid: number): string | null {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The name, in parentheses, may hold anything; the start is field 22.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
-  } catch {
-    return null;
-  }
 }

@@ -1,8 +1,17 @@
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, statSync, symlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { holderOf, StoreLock } from '../../../src/tracker/store-lock.js';
 import { SqliteStore } from '../../support/built-store.js';
 import { newStorePath, openingElsewhere, ownerOf } from '../../support/store-files.js';
@@ -95,4 +104,69 @@ test('looking who holds the lock neither takes it nor makes it', () => {
   lock.release();
   const again = StoreLock.take(path);
   again.release();
+});
+
+describe('what others may have put beside a store', () => {
+  test.each(['.owner', '.owner.new'])('a link at %s is not followed', (suffix) => {
+    const path = newStorePath();
+    const target = join(dirname(path), 'target');
+    writeFileSync(target, 'mine');
+    symlinkSync(target, path + suffix);
+    const lock = StoreLock.take(path);
+    expect(readFileSync(target, 'utf8')).toBe('mine');
+    expect(holderOf(path)).toMatchObject({ pid: process.pid });
+    expect(statSync(`${path}.owner`).mode & 0o777).toBe(0o600);
+    lock.release();
+    expect(readFileSync(target, 'utf8')).toBe('mine');
+    expect(readdirSync(dirname(path)).toSorted()).toEqual(['store.lock', 'target']);
+  });
+
+  test('a pipe that is called as the owner is waited for by nobody', async () => {
+    const path = newStorePath();
+    const owner = await ownerOf(path);
+    execFileSync('sh', ['-c', 'rm "$0" && mkfifo "$0"', `${path}.owner`]);
+    expect(holderOf(path)).toBe('unknown');
+    owner.kill('SIGKILL');
+    await once(owner, 'exit');
+    StoreLock.take(path).release();
+  });
+
+  test('a folder that is called as the owner keeps nobody out', () => {
+    const path = newStorePath();
+    mkdirSync(`${path}.owner`);
+    const lock = StoreLock.take(path);
+    expect(holderOf(path)).toBe('unknown');
+    lock.release();
+    expect(holderOf(path)).toBeNull();
+  });
+
+  test('a link at the lock is refused: others would lock another file', () => {
+    const path = newStorePath();
+    writeFileSync(join(dirname(path), 'target'), '');
+    symlinkSync(join(dirname(path), 'target'), `${path}.lock`);
+    const refused = expect.objectContaining({ code: 'STORE_NOT_OPENED' });
+    expect(() => StoreLock.take(path)).toThrow(refused);
+    expect(() => holderOf(path)).toThrow(refused);
+  });
+
+  test('a lock that others may read, and so hold, is so no longer', () => {
+    const path = newStorePath();
+    writeFileSync(`${path}.lock`, '');
+    chmodSync(`${path}.lock`, 0o644);
+    const lock = StoreLock.take(path);
+    expect(statSync(`${path}.lock`).mode & 0o777).toBe(0o600);
+    lock.release();
+  });
+});
+
+test('of many that make the lock at once, one gets it', async () => {
+  const path = newStorePath();
+  const stores = Array.from({ length: 4 }, () => new SqliteStore(path));
+  const elsewhere = openingElsewhere(path);
+  const opened = await Promise.allSettled(stores.map((store) => store.open()));
+  const there = await elsewhere;
+  expect(opened.filter(({ status }) => status === 'fulfilled').length).toBeLessThanOrEqual(1);
+  expect(['open', 'STORE_LOCKED']).toContain(there);
+  for (const store of stores) await store.close();
+  expect(readdirSync(dirname(path)).toSorted()).toEqual(['store', 'store.lock']);
 });
