@@ -4,8 +4,9 @@ import type { ClaimId } from './claim.js';
 import { type Connection, connect } from './sqlite-engine.js';
 import { corrupt, storeError } from './sqlite-error.js';
 import { assertSoundLog } from './sqlite-log.js';
+import type { Migrations } from './sqlite-migrations.js';
 import { readChanges, readStore, storeRowReader } from './sqlite-reading.js';
-import { assertOurs, migrate } from './sqlite-schema.js';
+import { storeSchema } from './sqlite-schema.js';
 import type { ChangeResult, ChangesSince, OpenedStore } from './store.js';
 import { conflictOf, type EncodedChange, type StoredVersions } from './store-change.js';
 import type { StorePath } from './store-path.js';
@@ -27,32 +28,32 @@ export class SqliteDatabase {
   readonly #versions: StoredVersions;
 
   /**
-   * Opens the store, and makes it when there is none.
+   * Opens the store, and makes it when there is none. One of an older schema is brought up to date.
    *
    * @throws {VdpaError}
    */
-  static open(path: StorePath): SqliteDatabase {
+  static open(path: StorePath, schema: Migrations = storeSchema): SqliteDatabase {
     const { file, folder, exists } = path;
     try {
       assertSoundLog(file);
-      if (!exists) create(file);
+      if (!exists) create(file, schema);
       // The file's name is durable from here on, also when its maker was killed before it saw to that.
       syncFolder(folder);
-      return new SqliteDatabase(connect(file, { timeoutMs: busyMs }), file);
+      return new SqliteDatabase(connect(file, { timeoutMs: busyMs }), file, schema);
     } catch (error) {
       throw storeError(error, file, 'open');
     }
   }
 
-  private constructor(db: Connection, path: string) {
+  private constructor(db: Connection, path: string, schema: Migrations) {
     this.#db = db;
     this.#path = path;
     try {
-      assertOurs(db, path);
+      schema.assertKnown(db, path);
       configure(db);
       const faults = db.pragma('quick_check(1)', { simple: true });
       if (faults !== 'ok') throw corrupt(path, String(faults));
-      migrate(db, null);
+      schema.migrate(db);
       this.#statements = prepare(db);
       this.#row = storeRowReader(db, path);
     } catch (error) {
@@ -211,7 +212,7 @@ function configure(db: Connection): void {
  * Makes an empty store under another name and moves it into place: the file is never there without
  * what must be in it, so an empty one is a damaged one.
  */
-function create(file: string): void {
+function create(file: string, schema: Migrations): void {
   const draft = `${file}.new`;
   const remains = [draft, `${draft}-journal`, `${draft}-wal`, `${draft}-shm`];
   for (const path of remains) rmSync(path, { force: true });
@@ -221,7 +222,8 @@ function create(file: string): void {
     const db = connect(draft, { timeoutMs: busyMs });
     try {
       configure(db);
-      migrate(db, randomUUID());
+      schema.migrate(db);
+      db.prepare('INSERT INTO store VALUES (1, ?, 0, 0, 0)').run(randomUUID());
     } finally {
       // Empties the log into the file, with a sync, and removes it.
       db.close();

@@ -1,5 +1,4 @@
 import { VdpaError } from '../errors.js';
-import { schemaVersion } from './sqlite-schema.js';
 import type { StoreState } from './store.js';
 import type { StoreHolder } from './store-holder.js';
 import { holderOf } from './store-lock.js';
@@ -47,7 +46,7 @@ export function checkStore(path: string): StoreCheck {
     const { epoch, revision, state } = reader.read();
     const strays = [...reader.strayHoldings(), ...contradictions(state)];
     const content = {
-      schema: schemaVersion,
+      schema: reader.schema,
       epoch,
       revision,
       fence: state.fence,

@@ -5,8 +5,9 @@ import { VdpaError } from '../errors.js';
 import { type Connection, connect } from './sqlite-engine.js';
 import { storeError } from './sqlite-error.js';
 import { assertSoundLog } from './sqlite-log.js';
+import type { Migrations } from './sqlite-migrations.js';
 import { readChanges, readStore } from './sqlite-reading.js';
-import { assertOurs } from './sqlite-schema.js';
+import { storeSchema } from './sqlite-schema.js';
 import type { ChangesSince, OpenedStore } from './store.js';
 import { storePath } from './store-path.js';
 
@@ -29,12 +30,18 @@ const copies = 5;
  * time of the reading.
  */
 export class StoreReader {
+  /** The store's own, also when a copy of a later one is read. */
+  readonly schema: number;
+  /** Of the store itself, and of what is read: another when the store has an older schema. */
+  readonly #own: Connection;
   readonly #db: Connection;
   readonly #file: string;
   readonly #copy: string | null;
 
   /** @param copy a folder that goes with the reader */
-  constructor(db: Connection, file: string, copy: string | null) {
+  constructor(own: Connection, db: Connection, file: string, schema: number, copy: string | null) {
+    this.schema = schema;
+    this.#own = own;
     this.#db = db;
     this.#file = file;
     this.#copy = copy;
@@ -45,7 +52,10 @@ export class StoreReader {
     return this.#reading(() => readStore(this.#db, this.#file));
   }
 
-  /** As `Store.changes`. A store that has no owner is read as it was when the reader was opened. */
+  /**
+   * As `Store.changes`. A store that has no owner, or an older schema, is read as it was when the reader
+   * was opened.
+   */
   changes(fromRevision: number): ChangesSince | null {
     return this.#reading(() => readChanges(this.#db, this.#file, fromRevision));
   }
@@ -53,7 +63,7 @@ export class StoreReader {
   /** SQLite's own check of the whole file: what is broken, nothing when it is sound. */
   faults(): string[] {
     return this.#reading(() => {
-      const lines = this.#db.prepare<[], string>('PRAGMA integrity_check(20)').pluck().all();
+      const lines = this.#own.prepare<[], string>('PRAGMA integrity_check(20)').pluck().all();
       return lines.filter((line) => line !== 'ok');
     });
   }
@@ -65,6 +75,7 @@ export class StoreReader {
 
   close(): void {
     this.#db.close();
+    this.#own.close();
     if (this.#copy !== null) rmSync(this.#copy, { recursive: true, force: true });
   }
 
@@ -88,7 +99,7 @@ export class StoreReader {
  * @throws {VdpaError} `STORE_NOT_FOUND`, `STORE_NOT_OPENED`, `STORE_CORRUPT`, `STORE_TOO_NEW`,
  *   `STORE_BUSY`, `STORE_FAILED`, `STORE_ENGINE_MISSING`
  */
-export function openStoreReader(path: string): StoreReader {
+export function openStoreReader(path: string, schema: Migrations = storeSchema): StoreReader {
   const { file, exists } = storePath(path);
   if (!exists) {
     if (existsSync(`${file}-wal`)) assertSoundLog(file);
@@ -103,21 +114,42 @@ export function openStoreReader(path: string): StoreReader {
     const readonly = copy === null;
     const db = connect(copy === null ? file : join(copy, 'store'), { timeoutMs: busyMs, readonly });
     try {
-      assertOurs(db, file);
+      schema.assertKnown(db, file);
+      const version = schema.versionOf(db);
+      if (version === schema.version) return new StoreReader(db, db, file, version, copy);
+      copy ??= temporaryFolder();
+      const migrated = migratedCopy(db, join(copy, 'migrated'), schema);
+      return new StoreReader(db, migrated, file, version, copy);
     } catch (error) {
       db.close();
       throw error;
     }
-    return new StoreReader(db, file, copy);
   } catch (error) {
     if (copy !== null) rmSync(copy, { recursive: true, force: true });
     throw storeError(error, file, 'read');
   }
 }
 
+/** What an older vdpa-host wrote is its owner's to bring up to date: a reader does so with a copy. */
+function migratedCopy(db: Connection, path: string, schema: Migrations): Connection {
+  db.prepare('VACUUM INTO ?').run(path);
+  const copy = connect(path, { timeoutMs: busyMs });
+  try {
+    schema.migrate(copy);
+    return copy;
+  } catch (error) {
+    copy.close();
+    throw error;
+  }
+}
+
+function temporaryFolder(): string {
+  return mkdtempSync(join(tmpdir(), 'vdpa-host-store-'));
+}
+
 /** A folder with a copy of a store that nobody uses. Null: somebody began to. */
 function copyOf(file: string): string | null {
-  const folder = mkdtempSync(join(tmpdir(), 'vdpa-host-store-'));
+  const folder = temporaryFolder();
   const log = `${file}-wal`;
   for (let round = 0; round < copies; round++) {
     const before = stateOf(file);
