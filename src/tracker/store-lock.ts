@@ -10,10 +10,10 @@ import {
   unlinkSync,
 } from 'node:fs';
 import { VdpaError } from '../errors.js';
-import { readOwner, removeOwner, writeOwner } from './owner-file.js';
 import { type Connection, connect } from './sqlite-engine.js';
 import { sqliteCode, storeError } from './sqlite-error.js';
 import { holderText, type StoreHolder } from './store-holder.js';
+import { readOwner, removeOwner, writeOwner } from './store-owner.js';
 import { notOpened } from './store-path.js';
 
 /** Who looks whether the lock is held holds it for that moment; nobody is turned away for that. */

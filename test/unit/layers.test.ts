@@ -87,7 +87,7 @@ const atTheRoot: Readonly<Record<string, string>> = {
 };
 
 /** The one part of the tracker that has files. Nothing else of it loads any of this. */
-const durableStore = /^tracker\/(sqlite-|store-(check|lock|path|reader)\.ts)/;
+const durableStore = /^tracker\/(sqlite-|store-(check|lock|owner|path|reader)\.ts)/;
 
 function layerOf(file: string): number {
   const [folder = '', ...rest] = file.split('/');
