@@ -57,6 +57,19 @@
       ],
       "cflags_cc": ["<@(strict_cflags)"],
       "ldflags": ["-Wl,-z,now", "-Wl,-z,relro"]
+    },
+    {
+      # Speaks with libvirt in a process of its own; src/guest/libvirt-process.ts starts it.
+      "target_name": "vdpa_host_libvirt",
+      "type": "executable",
+      "product_extension": "",
+      "dependencies": ["vdpa_core"],
+      "sources": [
+        "<!@(node -p \"require('fs').readdirSync('native/libvirt').filter((f) => f.endsWith('.cc')).sort().map((f) => 'native/libvirt/' + f).join(' ')\")"
+      ],
+      "cflags_cc": ["<@(strict_cflags)"],
+      "libraries": ["-ldl", "-pthread"],
+      "ldflags": ["-Wl,-z,now", "-Wl,-z,relro"]
     }
   ]
 }

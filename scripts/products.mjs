@@ -45,17 +45,18 @@ function cleanEnvironment() {
   );
 }
 
-/** What the addon and its helper program are built of. */
+/** What the addon and its programs are built of. */
 export const addonSources = [
   'binding.gyp',
   'native/core',
   'native/addon',
   'native/helper',
+  'native/libvirt',
   'node_modules/node-addon-api',
 ];
 
 /**
- * The addon and its helper program in build/CONFIGURATION.
+ * The addon and its programs in build/CONFIGURATION.
  *
  * @param {'Release' | 'Debug'} configuration Debug carries the address and undefined-behaviour
  *   sanitisers
@@ -66,7 +67,9 @@ export async function ensureAddon(configuration) {
   await kept(`addon-${configuration}`, {
     from: addonSources,
     words: [configuration, process.version, prefix, await compilerVersion('g++')],
-    outputs: [`build/${configuration}/vdpa_host.node`, `build/${configuration}/vdpa_host_helper`],
+    outputs: ['vdpa_host.node', 'vdpa_host_helper', 'vdpa_host_libvirt'].map(
+      (name) => `build/${configuration}/${name}`,
+    ),
     by: async () => {
       console.error(`Building the addon (${configuration})`);
       const gyp = join(root, 'node_modules/node-gyp/bin/node-gyp.js');
@@ -105,7 +108,7 @@ async function ensureSqlite() {
 /** The programs of native/test: units, fuzzers, and what runs inside the lab. */
 export async function ensureNativeTests() {
   ensurePackages(
-    ['clang-19', 'doctest-dev', 'g++', 'libclang-rt-19-dev', 'make'],
+    ['clang-19', 'doctest-dev', 'g++', 'libclang-rt-19-dev', 'libvirt-dev', 'make'],
     'testing the native core',
   );
   const programs = ['build/native-test/units/core_units', 'build/native-test/lab/dump_race'];
@@ -113,7 +116,7 @@ export async function ensureNativeTests() {
     .filter((file) => file.endsWith('_fuzz.cc'))
     .map((file) => `build/native-test/fuzz/${basename(file, '.cc')}`);
   await kept('native-test', {
-    from: ['native/core', 'native/test'],
+    from: ['native/core', 'native/libvirt/library.h', 'native/test'],
     words: [await compilerVersion('g++'), await compilerVersion('clang++-19')],
     outputs: [...programs, ...fuzzers],
     by: async () => {

@@ -254,15 +254,28 @@ function buildFolder(): 'Debug' | 'Release' {
  * @throws {VdpaError} `ADDON_MISSING` when it is not there
  */
 export function helperProgram(): string {
+  return programOf('helper');
+}
+
+/**
+ * The program that speaks with libvirt in a process of its own (native/libvirt).
+ *
+ * @throws {VdpaError} `ADDON_MISSING` when it is not there
+ */
+export function libvirtProgram(): string {
+  return programOf('libvirt');
+}
+
+function programOf(name: 'helper' | 'libvirt'): string {
   const places = [
-    join(packageRoot, 'build', buildFolder(), 'vdpa_host_helper'),
-    join(packageRoot, 'prebuilds', `${process.platform}-${process.arch}.helper`),
+    join(packageRoot, 'build', buildFolder(), `vdpa_host_${name}`),
+    join(packageRoot, 'prebuilds', `${process.platform}-${process.arch}.${name}`),
   ];
   const program = places.find((path) => existsSync(path));
   if (program !== undefined) return program;
   throw new VdpaError(
     'ADDON_MISSING',
-    `the helper program is not there for ${process.platform}-${process.arch}: run "npm run build" in ${packageRoot}`,
+    `the ${name} program is not there for ${process.platform}-${process.arch}: run "npm run build" in ${packageRoot}`,
   );
 }
 

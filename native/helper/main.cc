@@ -1,7 +1,5 @@
 // vdpa_host_helper: one change of the host per process, so that the kernel keeps nothing else.
-#include <linux/close_range.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -12,20 +10,11 @@
 
 #include "core/change_task.h"
 #include "core/host_root.h"
+#include "core/inherited_descriptors.h"
 #include "helper/keeper.h"
 #include "helper/report.h"
 
 namespace {
-
-/// Nothing of the caller's may live on in a process that the kernel can keep: no descriptor, and so
-/// no lock.
-void CloseInherited() {
-  constexpr unsigned kFirst = 3;
-  if (syscall(SYS_close_range, kFirst, ~0U, 0) == 0) return;
-  rlimit limit{};
-  getrlimit(RLIMIT_NOFILE, &limit);
-  for (unsigned fd = kFirst; fd < limit.rlim_cur; ++fd) close(static_cast<int>(fd));
-}
 
 /// A PF can have more VFs than the usual limit has descriptors.
 void RaiseDescriptorLimit() {
@@ -39,7 +28,7 @@ void RaiseDescriptorLimit() {
 
 int main(int argc, char** argv) {
   using namespace vdpa;
-  CloseInherited();
+  CloseInheritedDescriptors();
   RaiseDescriptorLimit();
   std::signal(SIGPIPE, SIG_IGN);
   const helper::Report report(STDOUT_FILENO);

@@ -47,7 +47,7 @@ describe('the packed package', () => {
   }, 60_000);
   afterAll(() => rmSync(home, { recursive: true, force: true }));
 
-  test('has the library, the command, and the source of addon and helper', () => {
+  test('has the library, the command, and the source of addon and programs', () => {
     expect(files).toEqual(
       expect.arrayContaining([
         'package.json',
@@ -62,6 +62,7 @@ describe('the packed package', () => {
         'native/core/snapshot.cc',
         'native/addon/addon.cc',
         'native/helper/main.cc',
+        'native/libvirt/main.cc',
         'docs/errors.md',
         'docs/schema/list.json',
         'systemd/vdpa-host-provision.service',
