@@ -1,4 +1,5 @@
 import { VdpaError } from '../errors.js';
+import { lackOf, lackOfRoom } from './sqlite-room.js';
 import { MalformedDocument } from './store-form.js';
 
 /** What an operator does about a broken store; docs/store.md has it at length. */
@@ -31,11 +32,17 @@ export function storeError(
   const about = `${message}${code === null ? '' : ` (${code})`}`;
   const details = { step: `${step} ${path}`, cause: error };
   const outcome = changing ? 'unknown' : 'unchanged';
-  // SQLite has it of a write that found no room, and only before the commit's last frame is there.
-  if (code === 'SQLITE_FULL' || /^(ENOSPC|EDQUOT)/.test(message)) {
-    return new VdpaError('STORE_FULL', `no room for the store ${path}: make room on its disk`, {
+  // SQLite has both of a write, and only before the commit's last frame is there.
+  const lack =
+    code === 'SQLITE_FULL'
+      ? 'ENOSPC'
+      : code === 'SQLITE_IOERR_WRITE'
+        ? lackOfRoom(path)
+        : lackOf(error);
+  if (lack !== null) {
+    return new VdpaError('STORE_FULL', `no room for the store ${path}: ${cureOfLack(lack)}`, {
       ...details,
-      errno: 'ENOSPC',
+      errno: lack,
       outcome: 'unchanged',
       retry: 'later',
     });
@@ -58,6 +65,14 @@ export function storeError(
       : `the store ${path} failed: ${about}`,
     { ...details, outcome, retry: 'after-fix' },
   );
+}
+
+function cureOfLack(errno: string): string {
+  if (errno === 'EDQUOT') return "its owner's quota is used up: raise it, or make room in it";
+  if (errno === 'EFBIG') {
+    return 'a file of this size is not allowed: raise the limit (ulimit -f, LimitFSIZE=)';
+  }
+  return 'make room on its disk';
 }
 
 export function corrupt(

@@ -7,7 +7,7 @@ import { ownDatabase } from '../../../src/tracker/sqlite-ownership.js';
 import { encodeChange } from '../../../src/tracker/store-change.js';
 import { storePath } from '../../../src/tracker/store-path.js';
 import { closedStore } from '../../support/made-stores.js';
-import { newStorePath } from '../../support/store-files.js';
+import { newStorePath, outputOf, storeProcess } from '../../support/store-files.js';
 import { adding } from '../../support/stored.js';
 
 describe('the file of a store', () => {
@@ -58,6 +58,23 @@ describe('the file of a store', () => {
     ]);
     shell.close();
     database.close();
+  });
+
+  test('that may not grow any more is full: nothing was stored, and what there is stays', async () => {
+    const path = closedStore();
+    const script = `
+      const store = new SqliteStore(path);
+      await store.open();
+      const body = 'x'.repeat(30000);
+      const put = (n) => store.commit([{ devices: [{ id: 'pci/' + n, from: null, to: { body } }], claims: [] }]);
+      let n = 0;
+      try { for (;; n++) await put(n); } catch ({ code, outcome, errno, message }) {
+        const { state } = await store.changes(0).catch(({ code }) => ({ state: code }));
+        console.log(JSON.stringify({ code, outcome, errno, message, n, state }));
+      }
+      await store.close();`;
+    const said = await outputOf(storeProcess(path, script, 'prlimit', `--fsize=${300_000}`));
+    expect(said).toBe('');
   });
 
   test('forgets the oldest removals, and then says so', () => {
