@@ -62,19 +62,33 @@ describe('the file of a store', () => {
 
   test('that may not grow any more is full: nothing was stored, and what there is stays', async () => {
     const path = closedStore();
+    const [write] = adding(0).devices;
     const script = `
       const store = new SqliteStore(path);
       await store.open();
-      const body = 'x'.repeat(30000);
-      const put = (n) => store.commit([{ devices: [{ id: 'pci/' + n, from: null, to: { body } }], claims: [] }]);
-      let n = 0;
-      try { for (;; n++) await put(n); } catch ({ code, outcome, errno, message }) {
-        const { state } = await store.changes(0).catch(({ code }) => ({ state: code }));
-        console.log(JSON.stringify({ code, outcome, errno, message, n, state }));
-      }
+      const to = ${JSON.stringify(write?.to)};
+      to.device.extra.long = 'x'.repeat(30000);
+      const put = (n) => {
+        const device = { ...to.device, id: 'pci/new' + n };
+        const write = { id: device.id, from: null, to: { ...to, device } };
+        return store.commit([{ devices: [write], claims: [] }]);
+      };
+      let stored = 0;
+      let failure = null;
+      while (failure === null) await put(stored).then(() => stored++, (error) => (failure = error));
+      const { code, outcome, errno } = failure;
+      const { revision } = await store.changes(0);
+      console.log(JSON.stringify({ failure: [code, outcome, errno], stored, revision }));
       await store.close();`;
-    const said = await outputOf(storeProcess(path, script, 'prlimit', `--fsize=${300_000}`));
-    expect(said).toBe('');
+    const said = await outputOf(storeProcess(path, script, 'prlimit', '--fsize=300000'));
+    const { failure, stored, revision } = JSON.parse(said);
+    expect(failure).toEqual(['STORE_FULL', 'unchanged', 'EFBIG']);
+    expect(stored).toBeGreaterThan(0);
+    expect(revision).toBe(stored + 2);
+    const { opened, close } = ownDatabase(path);
+    expect(opened.state.devices).toHaveLength(60 + stored);
+    close();
+    expect(readdirSync(dirname(path)).toSorted()).toEqual(['store', 'store.lock']);
   });
 
   test('forgets the oldest removals, and then says so', () => {
