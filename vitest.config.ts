@@ -3,8 +3,8 @@ import { defineConfig } from 'vitest/config';
 const long = process.env['VDPA_HOST_TEST'] === 'long';
 
 const insideLab = {
-  testTimeout: long ? 1_800_000 : 60_000,
-  hookTimeout: 60_000,
+  testTimeout: long ? 1_800_000 : 180_000,
+  hookTimeout: 180_000,
   fileParallelism: false,
   isolate: false,
   pool: 'forks',

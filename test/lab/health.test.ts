@@ -45,8 +45,8 @@ describe('health', () => {
   });
 
   test('is no answer for a device that keeps the question, and for those after it', async () => {
-    await using quick = await VdpaHost.open({ timeoutMs: 100 });
-    lab.nicParameter('config_delay_ms', 1500);
+    await using quick = await VdpaHost.open({ timeoutMs: 1000 });
+    lab.nicParameter('config_delay_ms', 4000);
     expect((await quick.health()).map(({ name, link }) => [name, link])).toEqual([
       ['vdpa0', 'no-answer'],
       ['vdpa1', 'no-answer'],

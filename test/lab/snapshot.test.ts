@@ -26,11 +26,12 @@ describe('a snapshot', () => {
 
   test('has every device that lives throughout while another process deletes and re-adds', async () => {
     const rounds = lab.long ? 100 : 2;
+    const devices = lab.long ? 600 : 420;
     lab.enableVfs(lab.pfA, 8);
     const native = openNativeHost('/');
     // Some before, some after, some between those that come and go; more than one receive holds.
     const stable: string[] = [];
-    for (let i = 0; i < 600; i++) {
+    for (let i = 0; i < devices; i++) {
       const name = i % 3 === 0 ? `churn${i}` : `stable${i}`;
       if (i % 3 !== 0) stable.push(name);
       const [managementBus, managementName] =
@@ -46,7 +47,7 @@ describe('a snapshot', () => {
        const native = openNativeHost('/');
        const bare = { mac: null, mtu: null, maxVqPairs: null, features: null };
        console.log('ready');
-       for (let i = 9; ; i = i < 597 ? i + 3 : 9) {
+       for (let i = 9; ; i = i < ${devices - 3} ? i + 3 : 9) {
          const request = { name: 'churn' + i, managementBus: '', managementName: 'vdpasim_net', ...bare };
          await native.deleteDevice(request.name, 10000);
          await native.addDevice(request, 10000);
@@ -57,11 +58,11 @@ describe('a snapshot', () => {
       await using host = await VdpaHost.open();
       let disturbed = 0;
       for (let round = 0; round < rounds; round++) {
-        const { devices, consistent } = await host.inventory();
-        const names = devices.map(({ name }) => name as string);
+        const { devices: seen, consistent } = await host.inventory();
+        const names = seen.map(({ name }) => name as string);
         expect(stable.filter((name) => !names.includes(name))).toEqual([]);
         expect(new Set(names).size).toBe(names.length);
-        const unmanaged = devices.filter(
+        const unmanaged = seen.filter(
           ({ name, class: kind }) => name.startsWith('stable') && kind === null,
         );
         expect(unmanaged).toEqual([]);
