@@ -28,7 +28,7 @@ export function giveBack(draft: Draft, ledger: Ledger, { claim, devices }: Retur
     if (record?.claimId !== claim.id) continue;
     draft.apply(freeDevice(draft.family(record), ledger.nextRelease()));
   }
-  const left = claim.devices.filter((device) => !freed.includes(device));
+  const left = gone === null ? [] : claim.devices.filter(({ deviceId }) => !gone.has(deviceId));
   draft.setClaim(claim.id, left.length === 0 ? null : { ...claim, devices: left });
   // Only now: what goes has counted in its family until here.
   for (const { deviceId } of freed) becomeReported(draft, deviceId);

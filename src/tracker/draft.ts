@@ -22,6 +22,8 @@ export class Draft {
   readonly #claims = new Map<ClaimId, Claim | null>();
   /** Of PFs: devices that came below them in this draft. */
   readonly #newcomers = new Map<DeviceId, DeviceId[]>();
+  /** Of PFs: how many more of the devices below are not available than in the base. */
+  readonly #moreUnavailable = new Map<DeviceId, number>();
 
   constructor(base: DraftBase) {
     this.#base = base;
@@ -38,6 +40,8 @@ export class Draft {
   }
 
   setDevice(id: DeviceId, record: DeviceRecord | null): void {
+    this.#count(this.device(id), -1);
+    this.#count(record, 1);
     this.#devices.set(id, record);
     const pf = record === null ? null : pfOf(record);
     if (pf === null || this.#base.below(pf).has(id)) return;
@@ -85,19 +89,16 @@ export class Draft {
     }
   }
 
-  /** Counted without looking at those that the draft does not touch: a PF has hundreds. */
+  /** Counted with each change: a PF has hundreds below it, and a release asks for each of them. */
   #unavailableBelow(pf: DeviceId): number {
-    let count = this.#base.unavailableBelow(pf);
-    for (const [id, record] of this.#devices) {
-      if (isUnavailableBelow(pf, this.#base.device(id)?.value ?? null)) count -= 1;
-      if (isUnavailableBelow(pf, record)) count += 1;
-    }
-    return count;
+    return this.#base.unavailableBelow(pf) + (this.#moreUnavailable.get(pf) ?? 0);
   }
-}
 
-function isUnavailableBelow(pf: DeviceId, record: DeviceRecord | null): boolean {
-  return record !== null && record.status !== 'available' && pfOf(record) === pf;
+  #count(record: DeviceRecord | null, by: 1 | -1): void {
+    if (record === null || record.status === 'available') return;
+    const pf = pfOf(record);
+    if (pf !== null) this.#moreUnavailable.set(pf, (this.#moreUnavailable.get(pf) ?? 0) + by);
+  }
 }
 
 /** The PF above a VF or vDPA device. */

@@ -57,11 +57,15 @@ export function conflictOf(
     devices.find(({ id, from }) => stored.device(id) !== from) ??
     claims.find(({ id, from }) => stored.claim(id) !== from);
   if (stale !== undefined) return stale.id as DeviceId | ClaimId;
-  const wanted = claims.flatMap((claim) => claim.devices);
-  for (const [index, device] of wanted.entries()) {
-    const holder = stored.holder(device);
-    const stays = holder !== null && !claims.some(({ id }) => id === holder);
-    if (stays || wanted.indexOf(device) < index) return device as DeviceId;
+  const written = new Set(claims.map(({ id }) => id));
+  const held = new Set<string>();
+  for (const claim of claims) {
+    for (const device of claim.devices) {
+      const holder = stored.holder(device);
+      const stays = holder !== null && !written.has(holder);
+      if (stays || held.has(device)) return device as DeviceId;
+      held.add(device);
+    }
   }
   return null;
 }
