@@ -33,7 +33,8 @@ export async function serve(
     const socket = await OwnerSocket.listen(ownerSocketPath(config.store), host);
     try {
       const status = (): unknown => supervisor.status(`${host.tracker.claims().length} claims`);
-      host.tracker.on('claim', status);
+      using soon = new Soon(status);
+      host.tracker.on('claim', () => soon.due());
       status();
       supervisor.ready();
       ready(socket.path);
@@ -44,6 +45,30 @@ export async function serve(
     }
   } finally {
     await host.close();
+  }
+}
+
+/** In a storm of claims the supervisor is told once a second. */
+const statusMs = 1000;
+
+/** Work that is done once for all that was asked for in the second before. */
+class Soon implements Disposable {
+  readonly #work: () => void;
+  #timeout: NodeJS.Timeout | null = null;
+
+  constructor(work: () => void) {
+    this.#work = work;
+  }
+
+  due(): void {
+    this.#timeout ??= setTimeout(() => {
+      this.#timeout = null;
+      this.#work();
+    }, statusMs).unref();
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#timeout !== null) clearTimeout(this.#timeout);
   }
 }
 

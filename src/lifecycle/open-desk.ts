@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { VdpaError } from '../errors.js';
+import { assertForm } from '../tracker/arguments.js';
+import { abortSignal, from, optional, shape } from '../tracker/form.js';
 import { storePath } from '../tracker/store-path.js';
 import type { ClaimDesk } from './claim-desk.js';
 import { OwnerClient } from './owner-client.js';
@@ -11,6 +13,12 @@ export interface OpenDeskOptions {
   /** How long an owner may take for an answer. Default: that of `OwnerClient`. */
   readonly timeoutMs?: number | undefined;
 }
+
+const optionsForm = shape<OpenDeskOptions>({
+  signal: optional(abortSignal),
+  patienceMs: optional(from(0)),
+  timeoutMs: optional(from(1)),
+});
 
 const pauseMs = 50;
 
@@ -25,14 +33,17 @@ export function ownerSocketPath(store: string): string {
  *
  * @param store path of the store's file
  * @param openLocal opens the store; `STORE_LOCKED` when another has it
+ * @throws {TypeError} an option that does not exist or has the wrong form, by name
  * @throws {VdpaError} those of `openLocal`; `STORE_LOCKED` when who has it does not answer either;
  *   `PERMISSION_DENIED`, `OWNER_PROTOCOL`
  */
 export async function openDesk(
   store: string,
   openLocal: () => Promise<ClaimDesk & AsyncDisposable>,
-  { signal, patienceMs = 5000, timeoutMs }: OpenDeskOptions = {},
+  options: OpenDeskOptions = {},
 ): Promise<ClaimDesk & AsyncDisposable> {
+  assertForm('openDesk', optionsForm, options);
+  const { signal, patienceMs = 5000, timeoutMs } = options;
   const socket = ownerSocketPath(store);
   const until = performance.now() + patienceMs;
   for (;;) {

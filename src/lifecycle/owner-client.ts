@@ -1,9 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import type { DeviceId } from '../host/device-id.js';
-import type { ClaimArguments, ClaimSelection, ReleaseSelection } from '../tracker/arguments.js';
+import {
+  assertForm,
+  type ClaimArguments,
+  type ClaimSelection,
+  type ReleaseSelection,
+} from '../tracker/arguments.js';
 import type { TrackerFinding } from '../tracker/audit.js';
 import type { Claim, ClaimId, InstanceId } from '../tracker/claim.js';
 import type { DeviceRecord } from '../tracker/device-record.js';
+import { abortSignal, from, optional, shape } from '../tracker/form.js';
 import type { Living } from '../tracker/orphans.js';
 import type { PoolSummary } from '../tracker/pool-summary.js';
 import type { ClaimDesk } from './claim-desk.js';
@@ -17,6 +23,12 @@ export interface OwnerClientOptions {
   /** How long it may take to greet. Default: `timeoutMs`. */
   readonly greetingMs?: number | undefined;
 }
+
+const optionsForm = shape<OwnerClientOptions>({
+  signal: optional(abortSignal),
+  timeoutMs: optional(from(1)),
+  greetingMs: optional(from(0)),
+});
 
 /**
  * The desk of another process: what is asked here is done by the store's owner.
@@ -32,12 +44,12 @@ export class OwnerClient implements ClaimDesk, AsyncDisposable {
 
   /**
    * @param path of the owner's socket
+   * @throws {TypeError} an option that does not exist or has the wrong form, by name
    * @throws {VdpaError} `OWNER_UNREACHABLE`, `OWNER_PROTOCOL`, `PERMISSION_DENIED`, `ADDON_MISSING`
    */
-  static async connect(
-    path: string,
-    { signal, timeoutMs = 30_000, greetingMs = timeoutMs }: OwnerClientOptions = {},
-  ): Promise<OwnerClient> {
+  static async connect(path: string, options: OwnerClientOptions = {}): Promise<OwnerClient> {
+    assertForm('OwnerClient', optionsForm, options);
+    const { signal, timeoutMs = 30_000, greetingMs = timeoutMs } = options;
     return new OwnerClient(await OwnerConnection.open(path, { signal, timeoutMs, greetingMs }));
   }
 

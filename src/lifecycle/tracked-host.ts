@@ -3,6 +3,7 @@ import type { DeviceId } from '../host/device-id.js';
 import { type HostCell, readHostCells } from '../host/host-cells.js';
 import type { Inventory } from '../host/inventory.js';
 import type { KernelHost } from '../host/kernel-host.js';
+import type { PciAddress } from '../host/pci-address.js';
 import type { HostWatch } from '../host/watch.js';
 import type { Logger } from '../logger.js';
 import { DeviceSpec } from '../policy/device-spec.js';
@@ -30,6 +31,43 @@ export interface UnclaimableDevice {
   readonly reasons: readonly string[];
 }
 
+/** What a tracked host is made of. */
+interface TrackedParts {
+  readonly spec: DeviceSpec;
+  readonly tracker: Tracker;
+  readonly cells: readonly HostCell[] | null;
+  readonly reading: Reading;
+  readonly watch: HostWatch | null;
+}
+
+/** The host as it was read last: device_spec is asked with every decision, of the host as it is then. */
+class Reading implements PciFacts {
+  #inventory: Inventory;
+  #facts: PciFacts;
+
+  constructor(inventory: Inventory) {
+    this.#inventory = inventory;
+    this.#facts = pciFactsOf(inventory);
+  }
+
+  get inventory(): Inventory {
+    return this.#inventory;
+  }
+
+  take(inventory: Inventory): void {
+    this.#inventory = inventory;
+    this.#facts = pciFactsOf(inventory);
+  }
+
+  functionOfNetdev(name: string): ReturnType<PciFacts['functionOfNetdev']> {
+    return this.#facts.functionOfNetdev(name);
+  }
+
+  physicalFunction(address: PciAddress): ReturnType<PciFacts['physicalFunction']> {
+    return this.#facts.physicalFunction(address);
+  }
+}
+
 /** After something failed in the background. */
 const retryMs = 1000;
 
@@ -42,12 +80,11 @@ export class TrackedHost implements AsyncDisposable {
   readonly #options: CheckedTrackingOptions;
   readonly #logger: Logger | undefined;
   readonly #serials: CardSerials;
-  #spec!: DeviceSpec;
-  #tracker!: Tracker;
-  #grace!: RetypeGrace;
-  #cells: readonly HostCell[] | null = null;
-  #inventory: Inventory;
-  #facts: PciFacts;
+  readonly #spec: DeviceSpec;
+  readonly #tracker: Tracker;
+  readonly #grace: RetypeGrace;
+  readonly #cells: readonly HostCell[] | null;
+  readonly #reading: Reading;
   #watch: HostWatch | null;
   #following: Promise<void> = Promise.resolve();
   /** Of the report that was asked for last; they follow one another. */
@@ -61,15 +98,21 @@ export class TrackedHost implements AsyncDisposable {
   private constructor(
     host: TrackableHost,
     options: CheckedTrackingOptions,
-    inventory: Inventory,
-    watch: HostWatch | null,
+    { spec, tracker, cells, reading, watch }: TrackedParts,
   ) {
     this.#host = host;
     this.#options = options;
     this.#logger = options.logger;
     this.#serials = new CardSerials(host.root, options.logger);
-    this.#inventory = inventory;
-    this.#facts = pciFactsOf(inventory);
+    this.#spec = spec;
+    this.#tracker = tracker;
+    const records = tracker.records();
+    this.#grace = new RetypeGrace({
+      graceMs: options.retypeGraceMs,
+      known: records.flatMap(({ device }) => (device.type === 'vdpa' ? [device.id] : [])),
+    });
+    this.#cells = cells;
+    this.#reading = reading;
     this.#watch = watch;
   }
 
@@ -82,10 +125,19 @@ export class TrackedHost implements AsyncDisposable {
   static async open(host: TrackableHost, options: CheckedTrackingOptions): Promise<TrackedHost> {
     const watch = options.follow ? await host.watch() : null;
     try {
-      const inventory = watch?.inventory ?? (await host.inventory());
-      const tracked = new TrackedHost(host, options, inventory, watch);
-      await tracked.#start();
-      return tracked;
+      const reading = new Reading(watch?.inventory ?? (await host.inventory()));
+      const { deviceSpec, reportInPlacement, store } = options;
+      const spec = DeviceSpec.parse(deviceSpec, { reportInPlacement, pci: reading });
+      const cells = await readHostCells(host.root);
+      const tracker = await Tracker.open(await openedStore(store), spec);
+      try {
+        const tracked = new TrackedHost(host, options, { spec, tracker, cells, reading, watch });
+        await tracked.#start();
+        return tracked;
+      } catch (error) {
+        await tracker.close();
+        throw error;
+      }
     } catch (error) {
       await watch?.close();
       throw error;
@@ -101,7 +153,7 @@ export class TrackedHost implements AsyncDisposable {
     const { allowSoftwareDevices } = this.#options;
     const records = this.#tracker.records();
     const held = new Map(records.map(({ device }) => [device.id, device]));
-    return this.#inventory.devices.flatMap(({ id, name, reasons: own }) => {
+    return this.#reading.inventory.devices.flatMap(({ id, name, reasons: own }) => {
       const device = held.get(id);
       const reasons = device?.reasons ?? [
         ...own.filter((reason) => !(allowSoftwareDevices && reason === 'software-parent')),
@@ -126,7 +178,7 @@ export class TrackedHost implements AsyncDisposable {
     this.#due = true;
     const reported = this.#inTurn(async () => {
       this.#due = false;
-      return this.#closing === null ? (this.#watch?.inventory ?? this.#inventory) : null;
+      return this.#closing === null ? (this.#watch?.inventory ?? this.#reading.inventory) : null;
     });
     reported.catch((error: unknown) => {
       this.#logger?.warn({ err: error }, 'the records are not in line with the host; trying again');
@@ -145,24 +197,7 @@ export class TrackedHost implements AsyncDisposable {
   }
 
   async #start(): Promise<void> {
-    const { deviceSpec, reportInPlacement, store, retypeGraceMs } = this.#options;
-    // It is asked with every decision, of the host as it is then.
-    const pci: PciFacts = {
-      functionOfNetdev: (name) => this.#facts.functionOfNetdev(name),
-      physicalFunction: (address) => this.#facts.physicalFunction(address),
-    };
-    this.#spec = DeviceSpec.parse(deviceSpec, { reportInPlacement, pci });
-    this.#cells = await readHostCells(this.#host.root);
-    this.#tracker = await Tracker.open(await openedStore(store), this.#spec);
-    try {
-      const records = this.#tracker.records();
-      const known = records.flatMap(({ device }) => (device.type === 'vdpa' ? [device.id] : []));
-      this.#grace = new RetypeGrace({ graceMs: retypeGraceMs, known });
-      await this.#report(this.#watch?.inventory ?? this.#inventory);
-    } catch (error) {
-      await this.#tracker.close();
-      throw error;
-    }
+    await this.#report(this.#watch?.inventory ?? this.#reading.inventory);
     if (this.#watch !== null) this.#following = this.#follow(this.#watch);
   }
 
@@ -220,8 +255,7 @@ export class TrackedHost implements AsyncDisposable {
   }
 
   async #report(inventory: Inventory): Promise<void> {
-    this.#inventory = inventory;
-    this.#facts = pciFactsOf(inventory);
+    this.#reading.take(inventory);
     const serials = this.#spec.asksForSerialNumbers ? await this.#serials.of(inventory) : undefined;
     const devices = await inTurns(this.#reportOf(inventory, serials));
     await this.#tracker.sync({ devices, cells: this.#cells });

@@ -5,6 +5,7 @@ import type { ReportedDevice } from '../policy/reported-device.js';
 import type { ClaimId, InstanceId, MigrationId } from './claim.js';
 import type { Decision } from './decision.js';
 import {
+  abortSignal,
   type Check,
   from,
   listOf,
@@ -66,7 +67,7 @@ const claimArguments = shape<ClaimArguments>({
   requests: list,
   numaCells: optional(numaCells),
   migration: optional(nullable(name)),
-  signal: optional(that((value) => value instanceof AbortSignal, 'is no AbortSignal')),
+  signal: optional(abortSignal),
 });
 
 type By<Key extends string> = Extract<ReleaseSelection, { readonly [_ in Key]: unknown }>;
@@ -150,7 +151,8 @@ function chosen(given: object, kinds: Readonly<Record<string, Check>>): Check {
   return () => `: names neither ${Object.keys(kinds).join(' nor ')}`;
 }
 
-function assertForm(call: string, form: Check, given: unknown): void {
+/** @throws {TypeError} naming the call, and the key that is unknown or has the wrong form */
+export function assertForm(call: string, form: Check, given: unknown): void {
   const wrong = wrongIn(form, given, true);
   if (wrong !== null) throw new TypeError(`${call}: ${wrong}`);
 }

@@ -11,14 +11,16 @@ export function explainRefusal(
   offer: Offer,
   ledger: Ledger,
 ): string {
-  const reasons = requests.flatMap((request) => shortage(request, offer, ledger));
+  const describe = requests.length > 1 ? named : kindOf;
+  const reasons = requests.flatMap((request) =>
+    shortage(request, describe(request), offer, ledger),
+  );
   return reasons.length > 0
     ? reasons.join('; ')
     : `the ${requests.length} requests cannot be served together: each alone could be`;
 }
 
-function shortage(request: DeviceRequest, offer: Offer, ledger: Ledger): string[] {
-  const what = describe(request);
+function shortage(request: DeviceRequest, what: string, offer: Offer, ledger: Ledger): string[] {
   const isAskedFor = askedFor(request);
   for (const id of request.deviceIds ?? []) {
     const record = offer.devices.record(id);
@@ -43,15 +45,21 @@ function shortage(request: DeviceRequest, offer: Offer, ledger: Ledger): string[
   ];
 }
 
-function describe({ requestId, spec, alias, portId }: DeviceRequest): string {
+/** To be told from the other requests; ids are made up as a rule, and say nothing to anybody alone. */
+function named(request: DeviceRequest): string {
+  const { requestId, alias, portId } = request;
+  const whose = alias !== null || portId !== null ? '' : `request ${requestId}, `;
+  return `${whose}${kindOf(request)}`;
+}
+
+function kindOf({ spec, alias, portId }: DeviceRequest): string {
   const kinds = spec.map((one) =>
     Object.entries(one)
       .map(([key, value]) => `${key}=${value ?? '(none)'}`)
       .join(' '),
   );
-  const by =
-    alias !== null ? `alias ${alias}` : portId !== null ? `port ${portId}` : `request ${requestId}`;
-  return `${by} (${kinds.join(' or ')})`;
+  const whose = alias !== null ? `alias ${alias}, ` : portId !== null ? `port ${portId}, ` : '';
+  return `${whose}devices with ${kinds.join(' or ')}`;
 }
 
 function whyNot(id: DeviceId, ledger: Ledger): string {

@@ -40,6 +40,8 @@ export const from = (least: number): Check =>
 export const oneOf = (...words: readonly string[]): Check =>
   that((value) => words.some((word) => word === value), `is none of ${words.join(', ')}`);
 
+export const abortSignal = that((value) => value instanceof AbortSignal, 'is no AbortSignal');
+
 export const nullable =
   (check: Check): Check =>
   (value, exact) =>

@@ -109,3 +109,21 @@ describe('the desk of a store', () => {
     await expect(opening).rejects.toBe('why');
   });
 });
+
+test.each([
+  [{ timeoutMs: 0 }, 'timeoutMs: is no whole number from 1'],
+  [{ patienceMs: '5' }, 'patienceMs: is no whole number from 0'],
+  [{ signal: {} }, 'signal: is no AbortSignal'],
+  [{ patience: 5 }, 'patience: is no key of it'],
+  [null, 'is no object'],
+])('options that are none are refused before anything is asked: %j', async (options, words) => {
+  using at = place();
+  const never = () => Promise.reject(new Error('opened'));
+  await expect(openDesk(at.store, never, options as never)).rejects.toThrow(
+    new TypeError(`openDesk: ${words}`),
+  );
+  if (options !== null && 'patienceMs' in options) return;
+  await expect(OwnerClient.connect(`${at.store}.sock`, options as never)).rejects.toThrow(
+    new TypeError(`OwnerClient: ${words}`),
+  );
+});

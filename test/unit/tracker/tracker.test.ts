@@ -60,10 +60,10 @@ describe('a claim', () => {
     const claim = (request: Parameters<typeof vdpaRequest>[1], count = 1): Promise<unknown> =>
       tracker.claim({ instance: vm1, requests: [vdpaRequest(count, request)], numaCells: [0] });
     await expect(claim({ portId: 'p1' as never })).rejects.toThrow(
-      "port p1 (dev_type=vdpa): 0 of 1 near the guest's NUMA nodes 0 (policy legacy); others are on 1",
+      "port p1, devices with dev_type=vdpa: 0 of 1 near the guest's NUMA nodes 0 (policy legacy); others are on 1",
     );
     await expect(claim({ alias: 'a', numaPolicy: 'preferred' }, 3)).rejects.toThrow(
-      'alias a (dev_type=vdpa): 2 of 3 to be had',
+      'alias a, devices with dev_type=vdpa: 2 of 3 to be had',
     );
   });
 
