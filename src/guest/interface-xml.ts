@@ -22,7 +22,8 @@ export function interfaceXml(wanted: WantedInterface, mac: string): string {
   const lines = [
     `<mac address="${escaped(mac)}"/>`,
     `<source dev="${escaped(charDevice.path)}"/>`,
-    ...(queuePairs > 1 ? [`<driver queues="${queuePairs}"/>`] : []),
+    // Queues of an interface whose model is only known later are passed over.
+    ...(queuePairs > 1 ? ['<model type="virtio"/>', `<driver queues="${queuePairs}"/>`] : []),
     ...(mtu === null ? [] : [`<mtu size="${mtu}"/>`]),
     `<alias name="${escaped(aliasOf(name))}"/>`,
   ];
