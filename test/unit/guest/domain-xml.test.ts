@@ -42,9 +42,7 @@ describe('the interface that libvirt is given', () => {
 
   test('has queues and MTU where they are asked for', () => {
     const xml = interfaceXml(wanted({ queuePairs: 4, mtu: 9000 }), 'fa:16:3e:00:00:01');
-    expect(xml).toContain(
-      '<model type="virtio"/>\n  <driver queues="4"/>\n  <mtu size="9000"/>',
-    );
+    expect(xml).toContain('<model type="virtio"/>\n  <driver queues="4"/>\n  <mtu size="9000"/>');
   });
 
   test('is read as it was written, whatever the path', () => {
