@@ -104,9 +104,16 @@ function named(commands: readonly string[], verdict: Verdict): Record<string, Ve
   return Object.fromEntries(commands.map((command) => [command, verdict]));
 }
 
-/** The kernel's name of an errno: Node calls EOPNOTSUPP otherwise, and does not know its inner 524. */
+/** Those that Node does not know: the kernel's inner 524 among them. */
+const unknownToNode: ReadonlyMap<number, string> = new Map([
+  [77, 'EBADFD'],
+  [524, 'ENOTSUPP'],
+]);
+
+/** The kernel's name of an errno: Node calls EOPNOTSUPP otherwise. */
 function errnoNameOf(errno: number): string {
-  if (errno === 524) return 'ENOTSUPP';
+  const known = unknownToNode.get(errno);
+  if (known !== undefined) return known;
   const name = getSystemErrorName(-errno);
   return name === 'ENOTSUP' ? 'EOPNOTSUPP' : name;
 }

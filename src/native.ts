@@ -200,6 +200,16 @@ interface NativeAddon {
   setUp(resolved: typeof resolvedRow, error: typeof nativeError): void;
   peerCredentials(fd: number): [pid: number, uid: number, gid: number];
   notifySupervisor(socket: string, message: string): void;
+  passCharDevice(
+    stream: number,
+    line: string,
+    path: string,
+    major: number,
+    minor: number,
+    timeoutMs: number,
+  ): Promise<void>;
+  tryCharDevice(path: string, major: number, minor: number): Promise<void>;
+  setMemoryLock(pid: number, soft: number, hard: number): [soft: number, hard: number];
   readonly Host: new (root: string) => AddonHost;
   readonly UeventMonitor: new (
     receiveBufferBytes: number,
@@ -348,4 +358,65 @@ export function peerCredentials(fd: number): PeerCredentials {
  */
 export function notifySupervisor(socket: string, message: string): void {
   loadAddon().notifySupervisor(socket, message);
+}
+
+/** A char device's node and the number that it must have. */
+export interface NumberedNode {
+  /** Absolute. */
+  readonly path: string;
+  readonly major: number;
+  readonly minor: number;
+}
+
+/**
+ * Opens a char device of vhost_vdpa, which resets its device, and sends it over a unix stream with a
+ * line that speaks of it; this process keeps nothing open. Meanwhile nothing else may be written to the
+ * stream, which may be closed at any time.
+ *
+ * @param fd of the stream
+ * @param timeoutMs for sending, once the device is open; opening has no limit but the driver's own
+ * @throws {VdpaError} `ADDON_MISSING`, `DEVICE_NOT_FOUND`, `PERMISSION_DENIED`, `KERNEL_REFUSED` with
+ *   errno EBUSY when somebody has it open, EBADFD when the node has another number, EPIPE when the
+ *   other end is closed; after one of `sendmsg` the stream is not to be used again
+ */
+export async function passCharDevice(
+  fd: number,
+  line: string,
+  { path, major, minor }: NumberedNode,
+  timeoutMs: number,
+): Promise<void> {
+  await loadAddon().passCharDevice(fd, line, relative(path), major, minor, timeoutMs);
+}
+
+/**
+ * Opens a char device and closes it again: rejects when that cannot be done. Resets its device, so it
+ * is for one that is nobody else's.
+ *
+ * @throws {VdpaError} as `passCharDevice` for what concerns the device
+ */
+export async function tryCharDevice({ path, major, minor }: NumberedNode): Promise<void> {
+  await loadAddon().tryCharDevice(relative(path), major, minor);
+}
+
+/** As the core names what lies below a root. */
+function relative(path: string): string {
+  return path.replace(/^\/+/, '');
+}
+
+/** RLIMIT_MEMLOCK in bytes; Infinity where there is no limit. */
+export interface MemoryLock {
+  readonly soft: number;
+  readonly hard: number;
+}
+
+/**
+ * Sets how much memory a process may lock.
+ *
+ * @returns the limit that was replaced
+ * @throws {VdpaError} `ADDON_MISSING`, `PERMISSION_DENIED` without CAP_SYS_RESOURCE for another user's
+ *   process and to raise a hard limit, `KERNEL_REFUSED` when there is no such process
+ */
+export function setMemoryLock(pid: number, { soft, hard }: MemoryLock): MemoryLock {
+  const [softBefore, hardBefore] = loadAddon().setMemoryLock(pid, soft, hard);
+  return { soft: softBefore, hard: hardBefore };
 }

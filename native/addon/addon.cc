@@ -1,4 +1,5 @@
 #include "addon/environment.h"
+#include "addon/guests.h"
 #include "addon/host.h"
 #include "addon/node_api.h"
 #include "addon/sockets.h"
@@ -29,6 +30,9 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   static_cast<void>(exports.Set("setUp", Napi::Function::New(env, SetUp)));
   static_cast<void>(exports.Set("peerCredentials", Napi::Function::New(env, ReadPeer)));
   static_cast<void>(exports.Set("notifySupervisor", Napi::Function::New(env, Notify)));
+  static_cast<void>(exports.Set("passCharDevice", Napi::Function::New(env, PassCharDevice)));
+  static_cast<void>(exports.Set("tryCharDevice", Napi::Function::New(env, TryCharDevice)));
+  static_cast<void>(exports.Set("setMemoryLock", Napi::Function::New(env, SetMemoryLockOf)));
   static_cast<void>(exports.Set("Host", Host::Define(env)));
   static_cast<void>(exports.Set("UeventMonitor", UeventMonitor::Define(env)));
   return exports;

@@ -1,5 +1,7 @@
 #include "addon/arguments.h"
 
+#include <sys/resource.h>
+
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -150,6 +152,18 @@ std::uint32_t Arguments::Unsigned(std::uint32_t limit) {
     return static_cast<std::uint32_t>(number);
   }
   Refuse("an integer from 0 to " + std::to_string(limit));
+  return 0;
+}
+
+std::uint64_t Arguments::Limit() {
+  constexpr double kMaxExact = 9007199254740991;  // Number.MAX_SAFE_INTEGER
+  const Napi::Value value = Next();
+  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1;
+  if (number == std::numeric_limits<double>::infinity()) return RLIM_INFINITY;
+  if (number >= 0 && number <= kMaxExact && std::trunc(number) == number) {
+    return static_cast<std::uint64_t>(number);
+  }
+  Refuse("a number of bytes");
   return 0;
 }
 

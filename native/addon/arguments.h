@@ -32,6 +32,8 @@ class Arguments {
   std::string Bytes();
   /// An integer up to `limit`.
   std::uint32_t Unsigned(std::uint32_t limit = std::numeric_limits<std::uint32_t>::max());
+  /// A number of bytes; RLIM_INFINITY for what has no end.
+  std::uint64_t Limit();
   /// How long a call may take; finite, so that adding it to the clock can not overflow.
   std::chrono::nanoseconds Timeout();
   MacAddress Mac();

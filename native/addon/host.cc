@@ -9,6 +9,7 @@
 
 #include "addon/arguments.h"
 #include "addon/environment.h"
+#include "addon/lane_call.h"
 #include "addon/rows.h"
 #include "addon/values.h"
 #include "core/char_device.h"
@@ -98,19 +99,9 @@ Napi::Value Host::Enqueue(Napi::Env env, std::chrono::nanoseconds timeout, Work 
   const std::shared_ptr<Call> call = Call::Start(env, promise);
   if (call == nullptr) return {};
   running_ = call;
-  std::shared_ptr<Outbox> outbox = Environment::Of(env).SharedOutbox();
-  call->Begin(*outbox);
-  lane_->Post([session = session_, outbox, call, timeout, work = std::move(work)] {
+  PostCall(*lane_, env, call, [session = session_, timeout, work = std::move(work)] {
     // Packed here: the environment's thread has other things to do.
-    auto answer = AnswerOf(work(*session, std::chrono::steady_clock::now() + timeout));
-    outbox->Post([outbox, call, answer = std::move(answer)](Napi::Env there) {
-      call->End(*outbox);
-      if (answer) {
-        call->Resolve(MakeValue(there, *answer));
-      } else {
-        call->Reject(Environment::Of(there).MakeError(there, answer.error()));
-      }
-    });
+    return AnswerOf(work(*session, std::chrono::steady_clock::now() + timeout));
   });
   return promise;
 }

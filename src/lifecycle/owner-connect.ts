@@ -1,8 +1,8 @@
-import { connect, type Socket } from 'node:net';
-import { basename, dirname, resolve } from 'node:path';
+import type { Socket } from 'node:net';
+import { resolve } from 'node:path';
+import { connectUnix } from '../connect-unix.js';
 import { VdpaError } from '../errors.js';
-import { fitsAddress, SocketFolder } from './socket-folder.js';
-import { isTrusted, peerOf } from './socket-peer.js';
+import { isTrusted, peerOf } from '../socket-peer.js';
 
 /**
  * Connects to who listens at a path, and makes sure that it is root or of this process's user: another
@@ -12,11 +12,9 @@ import { isTrusted, peerOf } from './socket-peer.js';
  */
 export async function connectSocket(path: string): Promise<Socket> {
   const place = resolve(path);
-  let folder: SocketFolder | null = null;
   let socket: Socket | null = null;
   try {
-    if (!fitsAddress(place)) folder = new SocketFolder(dirname(place));
-    socket = await connected(folder?.pathOf(basename(place)) ?? place);
+    socket = await connectUnix(place);
     const peer = peerOf(socket);
     if (isTrusted(peer)) return socket;
     throw new VdpaError(
@@ -26,20 +24,7 @@ export async function connectSocket(path: string): Promise<Socket> {
   } catch (error) {
     socket?.destroy();
     throw error instanceof VdpaError ? error : notConnected(place, error);
-  } finally {
-    folder?.close();
   }
-}
-
-function connected(path: string): Promise<Socket> {
-  return new Promise((done, fail) => {
-    const socket = connect({ path });
-    socket.once('error', fail);
-    socket.once('connect', () => {
-      socket.off('error', fail);
-      done(socket);
-    });
-  });
 }
 
 function notConnected(place: string, error: unknown): VdpaError {

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { VdpaError } from '../errors.js';
-import { LineSplitter } from './line-splitter.js';
+import { LineSplitter } from '../line-splitter.js';
 import { connectSocket } from './owner-connect.js';
 import {
   type Cancel,

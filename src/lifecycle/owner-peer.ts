@@ -1,8 +1,9 @@
 import type { Socket } from 'node:net';
 import { VdpaError } from '../errors.js';
+import { LineSplitter } from '../line-splitter.js';
+import { isTrusted, peerOf } from '../socket-peer.js';
 import type { ClaimDesk } from './claim-desk.js';
 import { parseDeskCall } from './desk-calls.js';
-import { LineSplitter } from './line-splitter.js';
 import {
   type Answer,
   type Farewell,
@@ -14,7 +15,6 @@ import {
   protocolVersion,
   toWire,
 } from './owner-protocol.js';
-import { isTrusted, peerOf } from './socket-peer.js';
 
 /** Requests of one peer that may be under way; further ones are not read. */
 const mostRunning = 32;

@@ -2,9 +2,9 @@ import { chmodSync, lstatSync, mkdirSync, renameSync, rmdirSync, rmSync } from '
 import { createServer, type Server } from 'node:net';
 import { join, resolve } from 'node:path';
 import { VdpaError } from '../errors.js';
+import { SocketFolder } from '../socket-folder.js';
 import type { ClaimDesk } from './claim-desk.js';
 import { OwnerPeer } from './owner-peer.js';
-import { SocketFolder } from './socket-folder.js';
 
 /** Further ones are closed at once, and may come again. */
 const mostPeers = 256;

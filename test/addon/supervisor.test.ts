@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, expect, test } from 'vitest';
-import { peerOf } from '../../src/lifecycle/socket-peer.js';
 import { Supervisor } from '../../src/lifecycle/supervisor.js';
 import { notifySupervisor, peerCredentials } from '../../src/native.js';
+import { peerOf } from '../../src/socket-peer.js';
 
 class Folder implements Disposable {
   readonly path = mkdtempSync(join(tmpdir(), 'vdpa-host-notify-'));

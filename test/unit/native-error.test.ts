@@ -31,6 +31,7 @@ describe('the error of a native call', () => {
     [13, 'EACCES', 'PERMISSION_DENIED', 'after-fix'],
     [95, 'EOPNOTSUPP', 'NOT_SUPPORTED', 'never'],
     [524, 'ENOTSUPP', 'NOT_SUPPORTED', 'never'],
+    [77, 'EBADFD', 'KERNEL_REFUSED', 'never'],
     [11, 'EAGAIN', 'RESOURCE_EXHAUSTED', 'later'],
     [12, 'ENOMEM', 'RESOURCE_EXHAUSTED', 'later'],
     [23, 'ENFILE', 'RESOURCE_EXHAUSTED', 'later'],

@@ -13,6 +13,9 @@ export const addonPath = new URL(
 /** The addon's exports as they are, for calls that TypeScript would refuse. */
 export interface RawAddon {
   setUp(...args: unknown[]): unknown;
+  passCharDevice(...args: unknown[]): unknown;
+  tryCharDevice(...args: unknown[]): unknown;
+  setMemoryLock(...args: unknown[]): unknown;
   Host: (new (...args: unknown[]) => RawHost) & ((...args: unknown[]) => unknown);
   UeventMonitor: (new (...args: unknown[]) => UeventMonitor) & ((...args: unknown[]) => unknown);
 }
