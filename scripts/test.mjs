@@ -3,6 +3,9 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureLab } from '../lab/build.mjs';
+import { cacheDir } from '../lab/cache.mjs';
+import { ensureGuest } from '../lab/guest/guest.mjs';
+import { ensureQemu } from '../lab/guest/qemu.mjs';
 import { runInLab } from '../lab/run.mjs';
 import { checkNodeVersions } from './node-versions.mjs';
 import { ensureAddon, ensureBuilt, ensureNativeTests } from './products.mjs';
@@ -95,7 +98,8 @@ async function labTests(name, projects, nic, { machine = 'uml', shard = '1/1' } 
     memoryMiB: 3072,
     // For what hangs: a busy machine may be five times slower than usual.
     timeoutMs: long ? 3_600_000 : 900_000,
-    env: { VDPA_HOST_TEST: length },
+    // Its HOME is not ours, and what guests are made of lies in our cache.
+    env: { VDPA_HOST_TEST: length, VDPA_HOST_CACHE: cacheDir() },
   });
   process.stderr.write(stdout + stderr);
   if (error !== null) throw new StepFailed(error);
@@ -189,7 +193,11 @@ await script(async () => {
   });
   await part('lab', async () => {
     await ensureLab();
-    if (long) await ensureLab({ machine: 'qemu' });
+    await ensureQemu('release');
+    await ensureGuest();
+    if (!long) return;
+    await ensureLab({ machine: 'qemu' });
+    await ensureQemu('backports');
   });
   await runParts();
   // It has two processors, and so comes alone.

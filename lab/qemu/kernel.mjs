@@ -101,7 +101,7 @@ function withNeeded(steps, tree, release, names) {
  * itself as well, and the guest's processor need not decompress it.
  * @param {Buffer} image
  */
-function payload(image) {
+export function payload(image) {
   const setupSectors = image.readUInt8(0x1f1);
   const offset = (setupSectors + 1) * 512 + image.readUInt32LE(0x248);
   // Its last word is the size of what comes out.

@@ -33,12 +33,11 @@ export interface GuestInterface {
   /** What the guest was told; null: nothing, or not known. */
   readonly mtu: number | null;
   /**
-   * - `attached`: the guest has it
-   * - `leaving`: the guest has been asked to let go, and has not yet
+   * - `attached`: the guest has it, or is being told of it
    * - `partial`: the hypervisor has some of it and the guest has no device: an attach or detach that
    *   was broken off. Attaching or detaching again sets it right.
    */
-  readonly state: 'attached' | 'leaving' | 'partial';
+  readonly state: 'attached' | 'partial';
 }
 
 /** By what an interface is looked for; all that is given must fit. */

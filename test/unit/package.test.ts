@@ -24,7 +24,13 @@ describe('the package manifest', () => {
     for (const path of [...entrances, manifest.main, manifest.types, manifest.bin['vdpa-host']]) {
       expect([path, existsSync(join(root, path))]).toEqual([path, true]);
     }
-    expect(Object.keys(manifest.exports)).toEqual(['.', './policy', './tracker', './package.json']);
+    expect(Object.keys(manifest.exports)).toEqual([
+      '.',
+      './policy',
+      './tracker',
+      './guest',
+      './package.json',
+    ]);
   });
 
   test('needs at run time no more than what the library imports', () => {

@@ -1,0 +1,209 @@
+import { connect } from 'node:net';
+import { VdpaError } from '../errors.js';
+import { EventQueue } from '../event-queue.js';
+import type { InstanceId } from '../tracker/claim.js';
+import type { GuestCallOptions, GuestDriver, GuestVersions } from './guest-driver.js';
+import type { GuestEvent } from './guest-event.js';
+import type { GuestInterface, WantedInterface } from './guest-interface.js';
+import { type InterfaceName, isInterfaceName } from './interface-name.js';
+import { MonitorPath } from './monitor-path.js';
+import { clearUp, QemuAttach } from './qemu-attach.js';
+import { askOf, guestError, whileThere } from './qemu-patience.js';
+import { guestInterfaces } from './qemu-state.js';
+import type { QmpEvent } from './qmp-connection.js';
+import { QmpMonitor } from './qmp-monitor.js';
+import { unplug } from './unplug.js';
+
+export interface QmpDriverOptions {
+  /**
+   * Where the QMP monitors of the guests listen: an absolute path, with `{guest}` in place of the
+   * guest's id. A monitor serves one client at a time: this one must be the driver's alone.
+   */
+  readonly monitor: string;
+}
+
+/** Unless the caller has a deadline. */
+const attachMs = 60_000;
+const detachMs = 120_000;
+const readMs = 10_000;
+
+/** Guests that are run by QEMU, through its own monitor. */
+export class QmpDriver implements GuestDriver {
+  readonly #path: MonitorPath;
+  readonly #monitors = new Map<InstanceId, QmpMonitor>();
+  readonly #queues = new Set<EventQueue<GuestEvent>>();
+  #closing: Promise<void> | null = null;
+
+  /** Does no I/O. @throws {TypeError} for a `monitor` that is no such path */
+  constructor({ monitor }: QmpDriverOptions) {
+    this.#path = new MonitorPath(monitor);
+  }
+
+  async attach(
+    guest: InstanceId,
+    wanted: WantedInterface,
+    options: GuestCallOptions = {},
+  ): Promise<GuestInterface> {
+    const monitor = this.#monitorOf(guest);
+    return await this.#within(attachMs, options, async (signal, deadline) => {
+      return await monitor.exclusively(signal, () =>
+        new QemuAttach(monitor, wanted).run({ signal: options.signal, deadline }),
+      );
+    });
+  }
+
+  async detach(
+    guest: InstanceId,
+    name: InterfaceName,
+    options: GuestCallOptions = {},
+  ): Promise<void> {
+    const monitor = this.#monitorOf(guest);
+    await this.#within(detachMs, options, async (signal) => {
+      await monitor.exclusively(signal, () => detachFrom(monitor, name, signal));
+    });
+  }
+
+  async interfaces(guest: InstanceId, options: GuestCallOptions = {}): Promise<GuestInterface[]> {
+    const monitor = this.#monitorOf(guest);
+    return await this.#within(
+      readMs,
+      options,
+      async (signal) => await guestInterfaces(askOf(monitor, signal)),
+    );
+  }
+
+  async guests({ signal }: GuestCallOptions = {}): Promise<InstanceId[]> {
+    this.#assertOpen();
+    signal?.throwIfAborted();
+    const candidates = await this.#path.candidates();
+    const answers = await Promise.all(candidates.map((guest) => listens(this.#path.of(guest))));
+    return candidates.filter((_, index) => answers[index]);
+  }
+
+  async versions(guest: InstanceId, options: GuestCallOptions = {}): Promise<GuestVersions> {
+    const monitor = this.#monitorOf(guest);
+    return await this.#within(readMs, options, async (signal) => {
+      const { version } = await monitor.connection(signal);
+      return { qemu: version, libvirt: null };
+    });
+  }
+
+  events(): AsyncIterableIterator<GuestEvent, undefined, undefined> {
+    const queue = new EventQueue<GuestEvent>({ type: 'resync', reason: 'consumer-slow' }, (done) =>
+      this.#queues.delete(done),
+    );
+    if (this.#closing === null) this.#queues.add(queue);
+    else queue.end();
+    return queue;
+  }
+
+  async close(): Promise<void> {
+    this.#closing ??= this.#end();
+    await this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #end(): Promise<void> {
+    await Promise.all([...this.#monitors.values()].map((monitor) => monitor.close()));
+    for (const queue of this.#queues) queue.end();
+    this.#queues.clear();
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== null) throw new VdpaError('CLOSED', 'the driver has been closed');
+  }
+
+  #monitorOf(guest: InstanceId): QmpMonitor {
+    this.#assertOpen();
+    const place = this.#path.of(guest);
+    let monitor = this.#monitors.get(guest);
+    if (monitor === undefined) {
+      monitor = new QmpMonitor(place);
+      monitor.listen({
+        event: (event) => this.#tellOf(guest, event),
+        lost: () => void this.#lost(guest),
+      });
+      this.#monitors.set(guest, monitor);
+    }
+    return monitor;
+  }
+
+  /** Gives the work a signal that comes with the caller's, or when the time is up. */
+  async #within<T>(
+    defaultMs: number,
+    { signal, deadline = performance.now() + defaultMs }: GuestCallOptions,
+    work: (signal: AbortSignal, deadline: number) => Promise<T>,
+  ): Promise<T> {
+    signal?.throwIfAborted();
+    const late = new VdpaError('GUEST_TIMEOUT', 'the guest was not done by the deadline', {
+      retry: 'later',
+      outcome: 'unknown',
+    });
+    const ending = new AbortController();
+    const timer = setTimeout(() => ending.abort(late), Math.max(0, deadline - performance.now()));
+    const both = signal === undefined ? ending.signal : AbortSignal.any([signal, ending.signal]);
+    try {
+      return await work(both, deadline);
+    } catch (error) {
+      throw guestError(error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #tellOf(guest: InstanceId, { event, data }: QmpEvent): void {
+    const name = data['device'];
+    if (!isInterfaceName(name)) return;
+    if (event === 'DEVICE_DELETED') this.#tell({ type: 'interface-gone', guest, name });
+    if (event === 'DEVICE_UNPLUG_GUEST_ERROR') this.#tell({ type: 'unplug-refused', guest, name });
+  }
+
+  /** Either the guest has ended, or its monitor is there still and something may have been missed. */
+  async #lost(guest: InstanceId): Promise<void> {
+    const monitor = this.#monitors.get(guest);
+    try {
+      await whileThere(AbortSignal.timeout(readMs), async () => {
+        await monitor?.connection(AbortSignal.timeout(readMs));
+      }).then((there) => {
+        if (!there) throw new Error('gone');
+      });
+      this.#tell({ type: 'resync', reason: 'reconnected' });
+    } catch {
+      if (this.#closing !== null) return;
+      this.#monitors.delete(guest);
+      this.#tell({ type: 'guest-gone', guest });
+    }
+  }
+
+  #tell(event: GuestEvent): void {
+    for (const queue of this.#queues) queue.push(event);
+  }
+}
+
+/** The guest lets go first; then what QEMU has beside the device; then others can have the char device. */
+async function detachFrom(
+  monitor: QmpMonitor,
+  name: InterfaceName,
+  signal: AbortSignal,
+): Promise<void> {
+  await whileThere(signal, async () => {
+    const ask = askOf(monitor, signal);
+    await unplug(monitor, name, signal);
+    await clearUp(ask, name, signal);
+  });
+}
+
+/** Whether somebody listens there; one that is busy with another client does. */
+async function listens(place: string): Promise<boolean> {
+  return await new Promise((answer) => {
+    const socket = connect({ path: place });
+    socket.once('connect', () => {
+      socket.destroy();
+      answer(true);
+    });
+    socket.once('error', ({ code }: NodeJS.ErrnoException) => answer(code === 'EAGAIN'));
+  });
+}
