@@ -3,12 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import ts from 'typescript';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { WantedInterface } from '../../src/guest/guest-interface.js';
+import { memoryLockOf } from '../../src/guest/memory-lock.js';
 import { QmpDriver } from '../../src/guest/qmp-driver.js';
 import type { DeviceId } from '../../src/host/device-id.js';
 import { KernelHost } from '../../src/host/kernel-host.js';
 import { type GuestInterface, interfaceName, selectInterfaces, VdpaHost } from '../../src/index.js';
 import type { ClaimId } from '../../src/tracker/claim.js';
-import { LabGuest } from '../support/lab-guest.js';
+import { LabGuest, memoryMiB } from '../support/lab-guest.js';
 import {
   addDevice,
   bind,
@@ -19,7 +20,9 @@ import {
   hold,
   letGo,
   long,
+  nodeScript,
   pfA,
+  run,
   vdpaJson,
   vfOf,
 } from '../support/lab-host.js';
@@ -79,7 +82,7 @@ const shown = (want: WantedInterface, more: Partial<GuestInterface> = {}): Guest
 test('an interface goes in and out, and nothing is left of it', async () => {
   makeSim();
   expect(await driver.guests()).toEqual(['vm1']);
-  expect((await driver.versions(guest.id)).qemu).toMatch(/^7\.2\.\d+$/);
+  expect((await driver.versions(guest.id)).qemu).toMatch(long ? /^10\.\d+\.\d+$/ : /^7\.2\.\d+$/);
   expect(await driver.interfaces(guest.id)).toEqual([]);
   for (let cycle = 0; cycle < (long ? 50 : 3); cycle++) {
     const want = wanted();
@@ -189,6 +192,34 @@ describe('an attach fails and leaves nothing', () => {
     expect(await driver.interfaces(guest.id)).toEqual([shown(wanted())]);
     await driver.detach(guest.id, wanted().name);
   });
+});
+
+test('QEMU may lock what it needs, or is given nothing', async () => {
+  const memoryLock = 64 * 2 ** 20;
+  await using limited = await LabGuest.start(folder, 'limited', { memoryLock });
+  makeSim();
+  const needed = memoryMiB * 2 ** 20 + 2 ** 30;
+  const limit = async (): Promise<number> => (await memoryLockOf(limited.pid)).soft;
+  // A process that may not raise it.
+  const attach = nodeScript(`
+    const { QmpDriver } = await import(${JSON.stringify(`${process.cwd()}/dist/guest/index.js`)});
+    const driver = new QmpDriver({ monitor: ${JSON.stringify(limited.monitor)} });
+    const call = driver.attach('limited', ${JSON.stringify(wanted())});
+    const { code, message, step } = await call.catch((error) => error);
+    console.log(JSON.stringify({ code, message, step }));
+    await driver.close();`);
+  expect(JSON.parse(run('setpriv', '--bounding-set=-sys_resource', ...attach))).toEqual({
+    code: 'MEMORY_LOCK_TOO_LOW',
+    message: expect.stringContaining(`may lock ${memoryLock} bytes of memory and needs ${needed}`),
+    step: 'let QEMU lock the memory',
+  });
+  expect(
+    await failed(driver.attach(limited.id, wanted('vdpa/sim0', { mac: 'none' }))),
+  ).toMatchObject({ code: 'GUEST_REFUSED', outcome: 'undone' });
+  expect(await limit()).toBe(memoryLock);
+  await driver.attach(limited.id, wanted());
+  expect(await limit()).toBe(needed);
+  await driver.detach(limited.id, wanted().name);
 });
 
 test('what a crash left half done is taken away, and begun anew', async () => {

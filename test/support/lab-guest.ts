@@ -9,10 +9,10 @@ import { findQemu, type QemuSuite } from '../../lab/guest/qemu.mjs';
 import { QmpConnection } from '../../src/guest/qmp-connection.js';
 import { isObject } from '../../src/guest/qmp-message.js';
 import type { InstanceId } from '../../src/tracker/claim.js';
-import { ended, until } from './lab-host.js';
+import { ended, long, until } from './lab-host.js';
 
 export interface GuestOptions {
-  /** Which QEMU; default the release's. */
+  /** Which QEMU; default the release's, in a long run that of the backports. */
   readonly qemu?: QemuSuite | undefined;
   /** PCIe root ports; default 2. */
   readonly ports?: number | undefined;
@@ -62,7 +62,12 @@ export class LabGuest implements AsyncDisposable {
   private constructor(folder: string, id: string, options: GuestOptions) {
     this.id = id as InstanceId;
     this.#folder = folder;
-    const { qemu = 'release', ports = 2, boot = false, paused = false } = options;
+    const {
+      qemu = long ? 'backports' : 'release',
+      ports = 2,
+      boot = false,
+      paused = false,
+    } = options;
     const program = findQemu(qemu);
     const kernel = boot ? findGuest() : null;
     if (program === undefined || kernel === undefined) throw new Error('the lab has no guest');
