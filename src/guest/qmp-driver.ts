@@ -25,7 +25,7 @@ export interface QmpDriverOptions {
 /** Unless the caller has a deadline. */
 const attachMs = 60_000;
 const detachMs = 120_000;
-const readMs = 10_000;
+const readMs = 30_000;
 
 /** Guests that are run by QEMU, through its own monitor. */
 export class QmpDriver implements GuestDriver {

@@ -5,7 +5,7 @@ import { QmpConnection, type QmpEvent } from './qmp-connection.js';
 import type { JsonObject } from './qmp-message.js';
 
 /** How long a monitor may take to greet: one that another client has does not. */
-const greetingMs = 10_000;
+const greetingMs = 30_000;
 
 export interface MonitorListener {
   event(event: QmpEvent): void;
