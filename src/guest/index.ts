@@ -13,6 +13,7 @@ export {
   type NamedInterface,
   namedInterface,
 } from './interface-name.js';
+export { LibvirtDriver, type LibvirtDriverOptions } from './libvirt-driver.js';
 export {
   type NetworkBackend,
   type NetworkCallOptions,

@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import { VdpaError } from '../errors.js';
 import { EventQueue } from '../event-queue.js';
 import type { InstanceId } from '../tracker/claim.js';
+import { withinDeadline } from './call-deadline.js';
 import type { GuestCallOptions, GuestDriver, GuestVersions } from './guest-driver.js';
 import type { GuestEvent } from './guest-event.js';
 import type { GuestInterface, WantedInterface } from './guest-interface.js';
@@ -131,26 +132,15 @@ export class QmpDriver implements GuestDriver {
     return monitor;
   }
 
-  /** Gives the work a signal that comes with the caller's, or when the time is up. */
   async #within<T>(
     defaultMs: number,
-    { signal, deadline = performance.now() + defaultMs }: GuestCallOptions,
+    options: GuestCallOptions,
     work: (signal: AbortSignal, deadline: number) => Promise<T>,
   ): Promise<T> {
-    signal?.throwIfAborted();
-    const late = new VdpaError('GUEST_TIMEOUT', 'the guest was not done by the deadline', {
-      retry: 'later',
-      outcome: 'unknown',
-    });
-    const ending = new AbortController();
-    const timer = setTimeout(() => ending.abort(late), Math.max(0, deadline - performance.now()));
-    const both = signal === undefined ? ending.signal : AbortSignal.any([signal, ending.signal]);
     try {
-      return await work(both, deadline);
+      return await withinDeadline(defaultMs, options, work);
     } catch (error) {
       throw guestError(error);
-    } finally {
-      clearTimeout(timer);
     }
   }
 

@@ -1,0 +1,245 @@
+import { VdpaError } from '../errors.js';
+import { EventQueue } from '../event-queue.js';
+import type { Logger } from '../logger.js';
+import type { InstanceId } from '../tracker/claim.js';
+import { withinDeadline } from './call-deadline.js';
+import { charDeviceReleased } from './char-device-release.js';
+import type { DomainInterface } from './domain-xml.js';
+import type { GuestCallOptions, GuestDriver, GuestVersions } from './guest-driver.js';
+import type { GuestEvent } from './guest-event.js';
+import type { GuestInterface, WantedInterface } from './guest-interface.js';
+import { type InterfaceName, isInterfaceName, namedInterface } from './interface-name.js';
+import { nameInAlias } from './interface-xml.js';
+import { LibvirtAttach } from './libvirt-attach.js';
+import { LibvirtConnection } from './libvirt-connection.js';
+import { type DomainView, interfaceIn, LibvirtGuest } from './libvirt-guest.js';
+import { type LibvirtEvent, LibvirtRefusal } from './libvirt-process.js';
+import { libvirtError } from './libvirt-refusal.js';
+import { nodeAt, takeOut } from './libvirt-unplug.js';
+import { whileThere } from './qemu-patience.js';
+
+export interface LibvirtDriverOptions {
+  /** As libvirt's own tools take it; default `qemu:///system`. */
+  readonly uri?: string | undefined;
+  /** Libvirt's C library, as the dynamic loader looks for it; default `libvirt.so.0`. */
+  readonly library?: string | undefined;
+  readonly logger?: Logger | undefined;
+}
+
+/** Unless the caller has a deadline. */
+const attachMs = 60_000;
+const detachMs = 120_000;
+const readMs = 30_000;
+
+/** Before these neither knows of vDPA interfaces. */
+const least = { libvirt: '6.9.0', qemu: '5.1.0' } as const;
+
+/**
+ * Guests that are run by libvirt: by their UUIDs, which are nova's instance ids, or by the names of
+ * their domains. What runs and what it starts with the next time are both changed; a guest that does
+ * not run has only the latter.
+ */
+export class LibvirtDriver implements GuestDriver {
+  readonly #connection: LibvirtConnection;
+  readonly #logger: Logger | undefined;
+  readonly #guests = new Map<InstanceId, LibvirtGuest>();
+  readonly #queues = new Set<EventQueue<GuestEvent>>();
+  #closing: Promise<void> | null = null;
+
+  /** Does no I/O: libvirt is looked for at the first call. */
+  constructor({
+    uri = 'qemu:///system',
+    library = 'libvirt.so.0',
+    logger,
+  }: LibvirtDriverOptions = {}) {
+    this.#logger = logger;
+    this.#connection = new LibvirtConnection(
+      { uri, library },
+      { event: (event) => this.#take(event), reconnected: () => this.#reconnected() },
+    );
+  }
+
+  async attach(
+    id: InstanceId,
+    wanted: WantedInterface,
+    options: GuestCallOptions = {},
+  ): Promise<GuestInterface> {
+    const guest = this.#guestOf(id);
+    const attach = new LibvirtAttach(guest, wanted, this.#logger);
+    return await withinDeadline(attachMs, options, async (signal, deadline) => {
+      await this.#assertSupported(signal);
+      return await guest.exclusively(signal, async () => {
+        const view = await attach.run({ signal: options.signal, deadline });
+        const made = interfacesOf(view).find(({ name }) => name === wanted.name);
+        if (made === undefined) throw new Error('unreachable');
+        return made;
+      });
+    });
+  }
+
+  async detach(id: InstanceId, name: InterfaceName, options: GuestCallOptions = {}): Promise<void> {
+    const guest = this.#guestOf(id);
+    await withinDeadline(detachMs, options, async (signal) => {
+      await guest.exclusively(signal, () => detachFrom(guest, name, signal));
+    });
+  }
+
+  async interfaces(id: InstanceId, options: GuestCallOptions = {}): Promise<GuestInterface[]> {
+    const guest = this.#guestOf(id);
+    return await withinDeadline(readMs, options, async (signal) =>
+      interfacesOf(await guest.show(signal)),
+    );
+  }
+
+  async guests(options: GuestCallOptions = {}): Promise<InstanceId[]> {
+    this.#assertOpen();
+    return await withinDeadline(readMs, options, async (signal) => {
+      const uuids = await this.#ask(['list'], signal);
+      return uuids.toSorted() as InstanceId[];
+    });
+  }
+
+  async versions(id: InstanceId, options: GuestCallOptions = {}): Promise<GuestVersions> {
+    const guest = this.#guestOf(id);
+    return await withinDeadline(readMs, options, async (signal) => {
+      await guest.show(signal);
+      const { qemu, libvirt } = await this.#versions(signal);
+      return { qemu, libvirt };
+    });
+  }
+
+  events(): AsyncIterableIterator<GuestEvent, undefined, undefined> {
+    const queue = new EventQueue<GuestEvent>({ type: 'resync', reason: 'consumer-slow' }, (done) =>
+      this.#queues.delete(done),
+    );
+    if (this.#closing === null) this.#queues.add(queue);
+    else queue.end();
+    return queue;
+  }
+
+  async close(): Promise<void> {
+    this.#closing ??= this.#end();
+    await this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #end(): Promise<void> {
+    await Promise.all([...this.#guests.values()].map((guest) => guest.idle()));
+    await this.#connection.close();
+    for (const queue of this.#queues) queue.end();
+    this.#queues.clear();
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== null) throw new VdpaError('CLOSED', 'the driver has been closed');
+  }
+
+  #guestOf(id: InstanceId): LibvirtGuest {
+    this.#assertOpen();
+    let guest = this.#guests.get(id);
+    if (guest === undefined) {
+      guest = new LibvirtGuest(id, this.#connection);
+      this.#guests.set(id, guest);
+    }
+    return guest;
+  }
+
+  async #ask(words: readonly [string, ...string[]], signal: AbortSignal): Promise<string[]> {
+    try {
+      return await this.#connection.ask(words, signal);
+    } catch (error) {
+      throw error instanceof LibvirtRefusal ? libvirtError(error) : error;
+    }
+  }
+
+  async #versions(signal: AbortSignal): Promise<{ qemu: string; libvirt: string }> {
+    const [type, hypervisor, daemon] = await this.#ask(['versions'], signal);
+    if (type !== 'QEMU') {
+      throw new VdpaError('NOT_SUPPORTED', `libvirt's ${type} has no vDPA: use a QEMU URI`, {
+        retry: 'never',
+      });
+    }
+    return { qemu: versionText(hypervisor), libvirt: versionText(daemon) };
+  }
+
+  async #assertSupported(signal: AbortSignal): Promise<void> {
+    const versions = await this.#versions(signal);
+    for (const what of ['libvirt', 'qemu'] as const) {
+      if (!isOlder(versions[what], least[what])) continue;
+      throw new VdpaError(
+        'NOT_SUPPORTED',
+        `${what} ${versions[what]} has no vDPA interfaces: install ${least[what]} or later`,
+        { step: 'versions' },
+      );
+    }
+  }
+
+  #take(event: LibvirtEvent): void {
+    const name = event.alias === null ? null : nameInAlias(event.alias);
+    for (const guest of this.#guests.values()) {
+      if (!guest.take(event)) continue;
+      if (event.type === 'stopped') this.#tell({ type: 'guest-gone', guest: guest.id });
+      else if (!isInterfaceName(name)) continue;
+      else if (event.type === 'removed')
+        this.#tell({ type: 'interface-gone', guest: guest.id, name });
+      else if (event.type === 'kept') this.#tell({ type: 'unplug-refused', guest: guest.id, name });
+    }
+  }
+
+  #reconnected(): void {
+    for (const guest of this.#guests.values()) guest.missed();
+    this.#tell({ type: 'resync', reason: 'reconnected' });
+  }
+
+  #tell(event: GuestEvent): void {
+    for (const queue of this.#queues) queue.push(event);
+  }
+}
+
+/** The guest lets go first; then what it starts with; then others can have the char device. */
+async function detachFrom(
+  guest: LibvirtGuest,
+  name: InterfaceName,
+  signal: AbortSignal,
+): Promise<void> {
+  let path: string | null = null;
+  try {
+    path = interfaceIn((await guest.show(signal)).running, name)?.source ?? null;
+  } catch (error) {
+    if (error instanceof VdpaError && error.code === 'GUEST_NOT_FOUND') return;
+    throw error;
+  }
+  // While it is open in QEMU neither the path nor the number can be another device's.
+  const node = path === null ? null : await nodeAt(path);
+  await whileThere(signal, () => takeOut(guest, name, signal));
+  if (node !== null) await charDeviceReleased(node, signal);
+}
+
+function interfacesOf({ running, next }: DomainView): GuestInterface[] {
+  const found = new Map<InterfaceName, GuestInterface>();
+  const add = (one: DomainInterface, state: GuestInterface['state']): void => {
+    const name = one.alias === null ? null : nameInAlias(one.alias);
+    if (!isInterfaceName(name) || found.has(name)) return;
+    const { claimId = null, deviceId = null } = namedInterface(name) ?? {};
+    const { source: charDevice, mac, queuePairs, mtu } = one;
+    found.set(name, { name, claimId, deviceId, charDevice, mac, queuePairs, mtu, state });
+  };
+  for (const one of running?.interfaces ?? []) add(one, 'attached');
+  for (const one of next?.interfaces ?? []) add(one, running === null ? 'attached' : 'partial');
+  return [...found.values()].toSorted((one, other) => (one.name < other.name ? -1 : 1));
+}
+
+/** Libvirt's 9001002 is 9.1.2. */
+function versionText(number: string | undefined): string {
+  const value = Number(number);
+  return [value / 1e6, (value / 1e3) % 1e3, value % 1e3].map(Math.floor).join('.');
+}
+
+function isOlder(version: string, than: string): boolean {
+  const [mine = [], others = []] = [version, than].map((text) => text.split('.').map(Number));
+  const index = mine.findIndex((part, position) => part !== others[position]);
+  return index >= 0 && (mine[index] ?? 0) < (others[index] ?? 0);
+}
