@@ -64,6 +64,7 @@ function claim(lane, fence) {
     status: 'claimed',
     requests: [request],
     numaCells: null,
+    guest: null,
     devices: [{ deviceId: record(lane, true).device.id, requestId }],
   };
 }

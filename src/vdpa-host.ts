@@ -1,8 +1,14 @@
 import type { DeviceId } from './host/device-id.js';
 import type { HostOptions } from './host/host-options.js';
 import { KernelHost, type OpenedHost, openHost } from './host/kernel-host.js';
+import type { AttachedClaim, AttachOptions } from './lifecycle/attach-claim.js';
 import type { ClaimDesk } from './lifecycle/claim-desk.js';
+import type { PlugSelection } from './lifecycle/claimed-interface.js';
+import type { DetachOptions } from './lifecycle/detach-claim.js';
+import type { GuestPlace } from './lifecycle/guest-place.js';
+import type { GuestPlugs } from './lifecycle/guest-plugs.js';
 import type { HostFinding } from './lifecycle/host-audit.js';
+import type { RecoveredClaim, RecoverOptions } from './lifecycle/recover-claims.js';
 import type { TrackedHost, UnclaimableDevice } from './lifecycle/tracked-host.js';
 import type { TrackingOptions } from './lifecycle/tracking-options.js';
 import type { ClaimArguments, ClaimSelection, ReleaseSelection } from './tracker/arguments.js';
@@ -25,6 +31,7 @@ export interface VdpaHostOptions extends HostOptions, Partial<TrackingOptions> {
  */
 export class VdpaHost extends KernelHost implements ClaimDesk {
   #tracked: TrackedHost | null = null;
+  #plugs: GuestPlugs | null = null;
 
   private constructor(opened: OpenedHost) {
     super(opened);
@@ -123,6 +130,50 @@ export class VdpaHost extends KernelHost implements ClaimDesk {
     return await this.tracker.heal(living);
   }
 
+  /**
+   * Gives a guest the vDPA devices of a claim, or what an instance has for one port: all of it or none.
+   * What it has already is let be, so that it may be repeated. The claim is allocated once the guest has
+   * all of it; after a failure everything has been undone, newest first, and the error says what is left.
+   *
+   * @throws {TypeError} naming the key that is unknown or has the wrong form
+   * @throws {VdpaError} `CLAIM_NOT_FOUND`, `CLAIM_IN_GUEST`, `MAC_MISMATCH`, `ATTACH_NOT_VERIFIED`,
+   *   `NETWORK_BACKEND_FAILED`, `NOT_SUPPORTED`, those of `resolve`, `deviceConfig`, of
+   *   `GuestDriver.attach` and of a store's `commit`
+   */
+  async attach(
+    selection: PlugSelection,
+    place: GuestPlace,
+    options: AttachOptions = {},
+  ): Promise<AttachedClaim> {
+    return await (await this.#plugging()).attach(selection, place, options);
+  }
+
+  /**
+   * Takes the same out of its guest again, and gives the devices back unless `release` is false. A guest
+   * that does not let go in time keeps its device, and its claim stays.
+   *
+   * @throws {TypeError} naming the key that is unknown or has the wrong form
+   * @throws {VdpaError} `CLAIM_NOT_FOUND`, `CLAIM_IN_GUEST` (another has it), `NETWORK_BACKEND_FAILED`,
+   *   those of `GuestDriver.detach` and of a store's `commit`
+   */
+  async detach(
+    selection: PlugSelection,
+    place: GuestPlace,
+    options: DetachOptions = {},
+  ): Promise<void> {
+    await (await this.#plugging()).detach(selection, place, options);
+  }
+
+  /**
+   * After this process was killed: brings the claims that say of a guest that it may have their devices
+   * together with what the guests have. An attach that was broken off is finished or undone.
+   *
+   * @throws {VdpaError} those of `inventory` and of a store's `commit`
+   */
+  async recoverGuests(options: RecoverOptions): Promise<RecoveredClaim[]> {
+    return await (await this.#plugging()).recover(options);
+  }
+
   /** vDPA devices of the host that nobody can claim, and why, as of the latest reading. */
   async unclaimable(): Promise<UnclaimableDevice[]> {
     return this.#tracking.unclaimable();
@@ -145,6 +196,12 @@ export class VdpaHost extends KernelHost implements ClaimDesk {
 
   protected override changesEnded(): void {
     this.#tracked?.update();
+  }
+
+  async #plugging(): Promise<GuestPlugs> {
+    const { GuestPlugs } = await import('./lifecycle/guest-plugs.js');
+    this.#plugs ??= new GuestPlugs(this);
+    return this.#plugs;
   }
 
   get #tracking(): TrackedHost {

@@ -71,6 +71,7 @@ const claim = z
     migration: z.string().nullable(),
     status: z.enum(['claimed', 'allocated']),
     numaCells: z.array(count).nullable(),
+    guest: z.string().nullable().meta({ description: 'the guest that has its devices, or some' }),
     requests: z.array(
       z.strictObject({
         requestId: z.string(),

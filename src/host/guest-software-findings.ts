@@ -1,8 +1,6 @@
 import { type Finding, type FindingCode, ok, problem, warning } from './finding.js';
 import type { FoundProgram, GuestSoftware } from './guest-software.js';
-
-/** The first QEMU with vhost-vdpa, and the first libvirt with `<interface type='vdpa'>`. */
-const minimum = { qemu: '5.1', libvirt: '6.9.0' } as const;
+import { isAtLeast, guestSoftwareMinimum as minimum } from './guest-software-minimum.js';
 
 export function guestSoftwareFindings({ qemu, libvirt }: GuestSoftware): readonly Finding[] {
   return [
@@ -26,20 +24,11 @@ function version(code: FindingCode, what: string, found: FoundProgram, needed: s
       `check that it is ${what} ${needed} or later`,
     );
   }
-  return atLeast(version, needed)
+  return isAtLeast(version, needed)
     ? ok(code, `${what} ${version} (${name})`)
     : problem(
         code,
         `${what} ${version} (${name}) has no vhost-vdpa`,
         `install ${what} ${needed} or later`,
       );
-}
-
-function atLeast(version: string, needed: string): boolean {
-  const [has, wants] = [version, needed].map((text) => text.split('.').map(Number));
-  for (const [index, number] of (wants ?? []).entries()) {
-    const own = has?.[index] ?? 0;
-    if (own !== number) return own > number;
-  }
-  return true;
 }

@@ -55,9 +55,10 @@ const byInstance = z.strictObject({
   migration: migrationId.nullable().optional(),
 });
 const devices = z.array(deviceId).optional();
-const releaseByClaim = byClaim.extend({ devices });
-const releaseByInstance = byInstance.extend({ devices });
-const byDevice = z.strictObject({ device: deviceId });
+const force = z.boolean().optional();
+const releaseByClaim = byClaim.extend({ devices, force });
+const releaseByInstance = byInstance.extend({ devices, force });
+const byDevice = z.strictObject({ device: deviceId, force });
 
 const living = z.strictObject({
   instances: z.array(instanceId),

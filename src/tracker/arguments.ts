@@ -6,6 +6,7 @@ import type { ClaimId, InstanceId, MigrationId } from './claim.js';
 import type { Decision } from './decision.js';
 import {
   abortSignal,
+  boolean,
   type Check,
   from,
   listOf,
@@ -53,10 +54,13 @@ export type ClaimSelection =
 
 /** What is given back. */
 export type ReleaseSelection =
-  /** `devices`: only those of them. */
-  | (ClaimSelection & { readonly devices?: readonly DeviceId[] | undefined })
+  /** `devices`: only those of them. `force`: also what a guest may still have. */
+  | (ClaimSelection & {
+      readonly devices?: readonly DeviceId[] | undefined;
+      readonly force?: boolean | undefined;
+    })
   /** One device, whoever has it. */
-  | { readonly device: DeviceId };
+  | { readonly device: DeviceId; readonly force?: boolean | undefined };
 
 const list = that(Array.isArray, 'is no list');
 
@@ -71,7 +75,7 @@ const claimArguments = shape<ClaimArguments>({
 });
 
 type By<Key extends string> = Extract<ReleaseSelection, { readonly [_ in Key]: unknown }>;
-type Choice<Key extends string> = Omit<By<Key>, 'devices'>;
+type Choice<Key extends string> = Omit<By<Key>, 'devices' | 'force'>;
 
 const byClaim: Shape<Choice<'claim'>> = { claim: name, fence: optional(from(0)) };
 const byInstance: Shape<Choice<'instance'>> = {
@@ -79,12 +83,13 @@ const byInstance: Shape<Choice<'instance'>> = {
   migration: optional(nullable(name)),
 };
 const devices = optional(listOf(name));
+const force = optional(boolean);
 
 const selections = { claim: shape(byClaim), instance: shape(byInstance) };
 const releases = {
-  device: shape<By<'device'>>({ device: name }),
-  claim: shape<By<'claim'>>({ ...byClaim, devices }),
-  instance: shape<By<'instance'>>({ ...byInstance, devices }),
+  device: shape<By<'device'>>({ device: name, force }),
+  claim: shape<By<'claim'>>({ ...byClaim, devices, force }),
+  instance: shape<By<'instance'>>({ ...byInstance, devices, force }),
 };
 
 const living = shape<Living>({
@@ -119,6 +124,11 @@ export function assertCells(cells: ClaimArguments['numaCells']): void {
 /** @throws {TypeError} */
 export function assertClaimSelection(given: ClaimSelection): void {
   assertForm('allocate', chosen(given, selections), given);
+}
+
+/** @throws {TypeError} */
+export function assertGuest(given: string | null): void {
+  assertForm('guest', nullable(name), given);
 }
 
 /** @throws {TypeError} */

@@ -28,6 +28,8 @@ export interface Claim {
   readonly requests: readonly DeviceRequest[];
   /** The guest's NUMA nodes; null or empty when it has no topology. */
   readonly numaCells: readonly number[] | null;
+  /** The guest that has its devices, or may have some of them, by its driver's reference; null: none. */
+  readonly guest: string | null;
   /** In order of requests; fewer than were asked for once some have been released. */
   readonly devices: readonly ClaimedDevice[];
 }

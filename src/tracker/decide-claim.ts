@@ -9,7 +9,7 @@ import type { Ledger } from './ledger.js';
 import { allocateDevice, claimDevice } from './transitions.js';
 
 /** What a claim is made of, beside what it gets. */
-export type ClaimWish = Omit<Claim, 'fence' | 'status' | 'devices'>;
+export type ClaimWish = Omit<Claim, 'fence' | 'status' | 'guest' | 'devices'>;
 
 /**
  * Finds devices for all requests.
@@ -55,6 +55,7 @@ export function decideClaim(
     status: 'claimed',
     requests,
     numaCells,
+    guest: null,
     devices: assigned.map(({ request, record }) => ({
       deviceId: record.device.id,
       requestId: request.requestId,
@@ -76,5 +77,12 @@ export function decideAllocate(ledger: Ledger, claims: readonly Claim[]): Decisi
     }
     draft.setClaim(claim.id, { ...claim, status: 'allocated' });
   }
+  return draft.decision();
+}
+
+/** The guest may have the claim's devices from now on, or has none of them any more. */
+export function decideGuest(ledger: Ledger, claim: Claim, guest: string | null): Decision {
+  const draft = new Draft(ledger);
+  if (claim.guest !== guest) draft.setClaim(claim.id, { ...claim, guest });
   return draft.decision();
 }

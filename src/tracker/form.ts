@@ -42,6 +42,15 @@ export const oneOf = (...words: readonly string[]): Check =>
 
 export const abortSignal = that((value) => value instanceof AbortSignal, 'is no AbortSignal');
 
+export const callable = that((value) => typeof value === 'function', 'is no function');
+
+/** An object of somebody else's making, by what is called of it. */
+export const having = (...methods: readonly string[]): Check =>
+  that(
+    (value) => isObject(value) && methods.every((key) => typeof value[key] === 'function'),
+    `has not the methods ${methods.join(', ')}`,
+  );
+
 export const nullable =
   (check: Check): Check =>
   (value, exact) =>

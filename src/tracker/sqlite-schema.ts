@@ -32,6 +32,8 @@ export const storeSteps: readonly string[] = [
     id TEXT NOT NULL
   ) STRICT;
   `,
+  // A claim says in which guest its devices are.
+  `UPDATE claims SET body = json_set(body, '$.guest', NULL);`,
 ];
 
 export const storeSchema = new Migrations(applicationId, storeSteps);

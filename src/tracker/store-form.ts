@@ -73,6 +73,7 @@ const claim = shape<Claim>({
   status: oneOf('claimed', 'allocated'),
   requests: listOf(shape(deviceRequest)),
   numaCells,
+  guest: nullable(name),
   devices: listOf(shape<ClaimedDevice>({ deviceId: name, requestId: name })),
 });
 

@@ -9,6 +9,7 @@ import {
   assertCells,
   assertClaimArguments,
   assertClaimSelection,
+  assertGuest,
   assertHostReport,
   assertLiving,
   assertReleaseSelection,
@@ -22,7 +23,13 @@ import { type Askers, AskersOfClaims } from './askers.js';
 import { auditLedger, type TrackerFinding } from './audit.js';
 import type { Claim, ClaimId, InstanceId } from './claim.js';
 import { CommitQueue } from './commit-queue.js';
-import { type ClaimWish, chooseDevices, decideAllocate, decideClaim } from './decide-claim.js';
+import {
+  type ClaimWish,
+  chooseDevices,
+  decideAllocate,
+  decideClaim,
+  decideGuest,
+} from './decide-claim.js';
 import { decideHeal } from './decide-heal.js';
 import { decideRelease, type Returned } from './decide-release.js';
 import { decideSync } from './decide-sync.js';
@@ -213,17 +220,44 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
   }
 
   /**
+   * Keeps with a claim which guest may have its devices, so that a restarted agent knows where to look.
+   *
+   * @param guest by its driver's reference, such as `qmp:/run/vm1.qmp`; null: none has any
+   * @returns the claim as it is now
+   * @throws {TypeError} naming the key that is unknown or has the wrong form
+   * @throws {VdpaError} `CLAIM_NOT_FOUND`, `CLAIM_STALE`, `CLAIM_IN_GUEST` (another has it), `CLOSED`,
+   *   those of `Store.commit`
+   */
+  async setGuest(
+    selection: Extract<ClaimSelection, { readonly claim: unknown }>,
+    guest: string | null,
+  ): Promise<Claim> {
+    assertClaimSelection(selection);
+    assertGuest(guest);
+    if (this.#mustWait()) await this.#ready();
+    const [claim] = this.#select(selection);
+    if (claim === undefined) throw notFound(selection.claim);
+    if (guest !== null && claim.guest !== null && claim.guest !== guest) throw inGuest(claim);
+    const decision = decideGuest(this.#ledger, claim, guest);
+    await this.#queue.commit(decision);
+    return decision.claims[0]?.after?.value ?? claim;
+  }
+
+  /**
    * Gives devices back. They are to be had again once that is durable.
    *
    * @returns the ids of those that were given back; none when nobody had them, so that it may be
    *   repeated
    * @throws {TypeError} naming the key that is unknown or has the wrong form
-   * @throws {VdpaError} `CLAIM_STALE`, `CLOSED`, those of `Store.commit`
+   * @throws {VdpaError} `CLAIM_STALE`, `CLAIM_IN_GUEST` (unless forced), `CLOSED`, those of
+   *   `Store.commit`
    */
   async release(selection: ReleaseSelection): Promise<DeviceId[]> {
     assertReleaseSelection(selection);
     if (this.#mustWait()) await this.#ready();
-    return await this.#giveBack(this.#returned(selection));
+    const returned = this.#returned(selection);
+    if (selection.force !== true) assertOutOfGuests(returned);
+    return await this.#giveBack(returned);
   }
 
   /**
@@ -455,6 +489,19 @@ function assertSameWish(
     'CLAIM_CONFLICT',
     `claim ${id} exists with other arguments, for instance ${instance}`,
     { retry: 'never' },
+  );
+}
+
+/** What a guest may still have is nobody else's yet. */
+function assertOutOfGuests(returned: readonly Returned[]): void {
+  for (const { claim } of returned) if (claim.guest !== null) throw inGuest(claim);
+}
+
+function inGuest({ id, guest }: Claim): VdpaError {
+  return new VdpaError(
+    'CLAIM_IN_GUEST',
+    `claim ${id} is in ${guest}, whole or in part: detach it there first`,
+    { retry: 'after-fix' },
   );
 }
 

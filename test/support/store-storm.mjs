@@ -58,6 +58,7 @@ function claim(id, devices) {
       status: 'claimed',
       requests: [],
       numaCells: null,
+      guest: null,
       devices: devices.map((deviceId) => ({ deviceId, requestId: 'request' })),
     })
   );

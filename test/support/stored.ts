@@ -68,6 +68,7 @@ export function claimOn(name: string, devices: readonly number[], fence = 1): Cl
       },
     ],
     numaCells: null,
+    guest: null,
     devices: devices.map((index) => ({ deviceId: deviceId(index), requestId })),
   };
 }

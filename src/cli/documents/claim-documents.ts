@@ -73,7 +73,7 @@ export function recordsById(records: readonly DeviceRecord[]): ReadonlyMap<Devic
 }
 
 function claimJson(claim: Claim, records: ReadonlyMap<DeviceId, DeviceRecord>) {
-  const { id, fence, instance, migration, status, numaCells, devices, requests } = claim;
+  const { id, fence, instance, migration, status, numaCells, guest, devices, requests } = claim;
   return {
     id,
     fence,
@@ -81,6 +81,7 @@ function claimJson(claim: Claim, records: ReadonlyMap<DeviceId, DeviceRecord>) {
     migration,
     status,
     numaCells,
+    guest,
     requests: requests.map(({ requestId, count, portId, alias, numaPolicy, mac }) => ({
       requestId,
       count,

@@ -21,6 +21,8 @@ const second = "UPDATE store SET epoch = 'second ' || epoch";
 const third = `ALTER TABLE devices ADD COLUMN note TEXT;
   UPDATE devices SET body = json_set(body, '$.device.productId', 'ffff')`;
 
+const today = storeSteps.length;
+
 function versionOf(path: string): unknown {
   const db = new Database(path, { readonly: true });
   const version = db.pragma('user_version', { simple: true });
@@ -42,7 +44,7 @@ describe('a store of an older schema', () => {
     expect(state.devices.every(({ value }) => value.device.productId === 'ffff')).toBe(true);
     expect(database.commit([encodeChange(adding(99))])).toMatchObject([{ committed: true }]);
     database.close();
-    expect(versionOf(path)).toBe(3);
+    expect(versionOf(path)).toBe(today + 2);
     // Only once.
     const again = SqliteDatabase.open(storePath(path), later(second, third));
     expect(again.read().epoch).toBe(epoch);
@@ -55,7 +57,7 @@ describe('a store of an older schema', () => {
     expect(() => SqliteDatabase.open(storePath(path), later(second, broken))).toThrow(
       expect.objectContaining({ code: 'STORE_FAILED', outcome: 'unchanged' }),
     );
-    expect(versionOf(path)).toBe(2);
+    expect(versionOf(path)).toBe(today + 1);
     const database = SqliteDatabase.open(storePath(path), later(second, third));
     expect(database.read().epoch).toMatch(/^second [^ ]*$/);
     database.close();
@@ -71,7 +73,7 @@ describe('a store of an older schema', () => {
     vi.stubEnv('TMPDIR', temporary);
     onTestFinished(() => void vi.unstubAllEnvs());
     const reader = openStoreReader(path, later(second, third));
-    expect(reader.schema).toBe(1);
+    expect(reader.schema).toBe(today);
     expect(reader.faults()).toEqual([]);
     expect(reader.strayHoldings()).toEqual([]);
     const { epoch, state } = reader.read();
@@ -80,7 +82,7 @@ describe('a store of an older schema', () => {
     reader.close();
     expect(readdirSync(temporary)).toEqual([]);
     expect(readdirSync(dirname(path))).toEqual(files);
-    expect(versionOf(path)).toBe(1);
+    expect(versionOf(path)).toBe(today);
   });
 
   test('is read beside an older owner that goes on', () => {
@@ -92,28 +94,36 @@ describe('a store of an older schema', () => {
     reader.close();
     expect(owner.read().state.devices).toHaveLength(61);
     owner.close();
-    expect(versionOf(path)).toBe(1);
+    expect(versionOf(path)).toBe(today);
   });
 });
 
 test('a new store has the latest schema', () => {
   const path = newStorePath();
   SqliteDatabase.open(storePath(path), later(second)).close();
-  expect(versionOf(path)).toBe(2);
+  expect(versionOf(path)).toBe(today + 1);
 });
 
 test('a later schema is refused by owner and reader, with what to do', () => {
   const path = closedStore();
-  sql(path, 'PRAGMA user_version = 2');
+  sql(path, `PRAGMA user_version = ${today + 1}`);
   const tooNew = expect.objectContaining({
     code: 'STORE_TOO_NEW',
     outcome: 'unchanged',
     retry: 'after-fix',
     message: expect.stringContaining(
-      'it has schema 2, and this one knows 1; use a version that does',
+      `it has schema ${today + 1}, and this one knows ${today}; use a version that does`,
     ),
   });
   expect(() => SqliteDatabase.open(storePath(path))).toThrow(tooNew);
   expect(() => openStoreReader(path)).toThrow(tooNew);
-  expect(versionOf(path)).toBe(2);
+  expect(versionOf(path)).toBe(today + 1);
+});
+
+test('a claim of a store from before guests were kept is in none', () => {
+  const path = closedStore();
+  sql(path, "UPDATE claims SET body = json_remove(body, '$.guest'); PRAGMA user_version = 1");
+  const database = SqliteDatabase.open(storePath(path));
+  expect(database.read().state.claims.map(({ value }) => value.guest)).toEqual([null]);
+  database.close();
 });

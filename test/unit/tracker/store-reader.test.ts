@@ -1,6 +1,7 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { storeSchema } from '../../../src/tracker/sqlite-schema.js';
 import { checkStore } from '../../../src/tracker/store-check.js';
 import { openStoreReader } from '../../../src/tracker/store-reader.js';
 import { SqliteStore } from '../../support/built-store.js';
@@ -91,7 +92,7 @@ describe('checking a store', () => {
     const path = closedStore();
     sql(path, damage);
     const { content, faults } = checkStore(path);
-    expect(content).toMatchObject({ schema: 1, revision: 2 });
+    expect(content).toMatchObject({ schema: storeSchema.version, revision: 2 });
     expect(faults.map(({ message }) => message).join('\n')).toMatch(words);
   });
 

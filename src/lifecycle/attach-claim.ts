@@ -1,0 +1,267 @@
+import { VdpaError } from '../errors.js';
+import type { GuestInterface } from '../guest/guest-interface.js';
+import { assertRecentEnough } from '../guest/guest-minimum.js';
+import { type NetworkBackend, noNetworkBackend } from '../guest/network-backend.js';
+import { runSteps, type Step } from '../guest/steps.js';
+import type { Inventory } from '../host/inventory.js';
+import type { KernelHost } from '../host/kernel-host.js';
+import type { ResolvedCharDevice } from '../host/resolver.js';
+import type { Claim } from '../tracker/claim.js';
+import type { Tracker } from '../tracker/tracker.js';
+import {
+  type ClaimedInterface,
+  claimedInterfaces,
+  networkContext,
+  type SelectedInterfaces,
+} from './claimed-interface.js';
+import { assertElsewhereNot, type GuestPlace } from './guest-place.js';
+import { networkCall } from './network-call.js';
+
+/** What attaching has to do with on the host. */
+export type AttachingHost = Pick<
+  KernelHost,
+  'resolve' | 'deviceConfig' | 'setMac' | 'inventory'
+> & { readonly tracker: Tracker };
+
+export interface AttachOptions {
+  /** The control plane's part. Default: nothing is done. */
+  readonly network?: NetworkBackend | undefined;
+  /** Data queue pairs of each interface. Default 1. */
+  readonly queuePairs?: number | undefined;
+  /** What the guest is told, in bytes. Default: nothing. */
+  readonly mtu?: number | null | undefined;
+  /** What becomes of the claim when it fails and all has been undone. Default `keep`. */
+  readonly onFailure?: 'keep' | 'release' | undefined;
+  /** Rejects with the signal's reason once what was begun has been undone. */
+  readonly signal?: AbortSignal | undefined;
+  /** For all of the claim's devices together. Default: a minute for each. */
+  readonly timeoutMs?: number | undefined;
+  /** Told what is being done, for people. */
+  readonly onStep?: ((what: string) => void) | undefined;
+}
+
+/** A claim whose devices a guest has. */
+export interface AttachedClaim {
+  readonly claim: Claim;
+  /** Those that were asked for, in the claim's order. */
+  readonly interfaces: readonly GuestInterface[];
+}
+
+const msForEach = 60_000;
+
+/**
+ * Gives a guest vDPA devices of a claim, all that are asked for or none. What it has already is let be,
+ * so that it may be repeated. That the guest may have them is durable before it is told anything; the
+ * claim is allocated once all of it is there.
+ */
+export async function attachClaim(
+  host: AttachingHost,
+  { claim, interfaces: wanted }: SelectedInterfaces,
+  place: GuestPlace,
+  options: AttachOptions,
+): Promise<AttachedClaim> {
+  const { tracker } = host;
+  const { signal, onFailure = 'keep' } = options;
+  assertElsewhereNot(claim, place.reference);
+  const deadline = performance.now() + (options.timeoutMs ?? msForEach * wanted.length);
+  const call = { signal, deadline };
+  try {
+    assertRecentEnough(await place.driver.versions(place.guest, call));
+    const there = await place.driver.interfaces(place.guest, call);
+    const found = new Map(there.map((one) => [one.name, one]));
+    const inventory = await host.inventory({ signal });
+    const steps = [
+      noteGuest(tracker, claim, place),
+      ...wanted.flatMap((one) =>
+        found.get(one.name)?.state === 'attached'
+          ? [verification(place, one, found)]
+          : attachSteps(host, place, one, { ...options, inventory, deadline, found }),
+      ),
+      allocation(tracker, claim, found),
+    ];
+    await runSteps(told(steps, options.onStep), { signal, deadline, late: tooLate });
+    return {
+      claim: tracker.claims(claim.instance).find(({ id }) => id === claim.id) ?? claim,
+      interfaces: wanted.flatMap(({ name }) => found.get(name) ?? []),
+    };
+  } catch (error) {
+    const undone = !(error instanceof VdpaError) || error.outcome !== 'partial';
+    if (onFailure === 'release' && undone) await tracker.release({ claim: claim.id });
+    throw error;
+  }
+}
+
+type Found = Map<ClaimedInterface['name'], GuestInterface>;
+
+interface Attaching extends AttachOptions {
+  readonly inventory: Inventory;
+  readonly deadline: number;
+  /** Takes what is there. */
+  readonly found: Found;
+}
+
+function attachSteps(
+  host: AttachingHost,
+  { driver, guest, reference }: GuestPlace,
+  one: ClaimedInterface,
+  { network = noNetworkBackend, queuePairs = 1, mtu = null, inventory, deadline, found }: Attaching,
+): Step[] {
+  const { name, deviceId, port, mac } = one;
+  const context = networkContext(inventory, one, mtu);
+  const steps: Step[] = [addressing(host, one)];
+  if (port !== null) {
+    steps.push({
+      what: `plug port ${port} into the network`,
+      leaves: `port ${port} plugged into the network`,
+      run: async (signal) => await networkCall(() => network.plug(port, context, { signal })),
+      undo: async () => await networkCall(() => network.unplug(port, context)),
+    });
+  }
+  steps.push(
+    {
+      what: `give ${deviceId} to ${reference}`,
+      leaves: `interface ${name} of ${reference}`,
+      run: async (signal) => {
+        // As of now: numbers are recycled.
+        const { charDevice } = host.resolve(deviceId);
+        await driver.attach(
+          guest,
+          { name, deviceId, charDevice, mac, queuePairs, mtu },
+          { signal, deadline },
+        );
+      },
+      undo: async () => await driver.detach(guest, name),
+    },
+    {
+      what: `see that ${reference} has ${deviceId}`,
+      run: async (signal) => {
+        const all = await driver.interfaces(guest, { signal, deadline });
+        const own = all.find((each) => each.name === name);
+        if (own !== undefined) found.set(name, own);
+        assertAsWanted(one, own, host.resolve(deviceId), reference);
+      },
+    },
+  );
+  return steps;
+}
+
+/** Of one that was there before: not this call's to undo. */
+function verification({ reference }: GuestPlace, one: ClaimedInterface, found: Found): Step {
+  return {
+    what: `see that ${reference} has ${one.deviceId}`,
+    run: async () => assertAsWanted(one, found.get(one.name), null, reference),
+  };
+}
+
+/** @param resolved null: not compared, since the host's device may be gone meanwhile */
+function assertAsWanted(
+  { deviceId, mac }: ClaimedInterface,
+  own: GuestInterface | undefined,
+  resolved: ResolvedCharDevice | null,
+  reference: string,
+): void {
+  const wrong =
+    own?.state !== 'attached'
+      ? 'is not there'
+      : mac !== null && own.mac !== null && own.mac !== mac
+        ? `has the MAC ${own.mac}, not ${mac}`
+        : resolved !== null &&
+            own.charDevice !== null &&
+            own.charDevice !== resolved.charDevice.path
+          ? `uses ${own.charDevice}, not ${resolved.charDevice.path}`
+          : null;
+  if (wrong === null) return;
+  throw new VdpaError(
+    'ATTACH_NOT_VERIFIED',
+    `the interface of ${deviceId} in ${reference} ${wrong}`,
+    {
+      outcome: 'partial',
+      retry: 'later',
+    },
+  );
+}
+
+/** Sees that the device is a network device with the port's MAC, which it gets where the kernel can. */
+function addressing(host: AttachingHost, { deviceId, mac }: ClaimedInterface): Step {
+  let before: string | null = null;
+  return {
+    what: `see to the MAC of ${deviceId}`,
+    leaves: `another MAC of ${deviceId}`,
+    run: async (signal) => {
+      const { name } = host.resolve(deviceId);
+      const { net } = await host.deviceConfig(name, { signal });
+      if (net === null) throw notNet(deviceId);
+      const own = net.mac === noMac ? null : net.mac;
+      if (mac === null || own === mac) return;
+      try {
+        await host.setMac(name, mac, { signal });
+        before = own;
+      } catch (error) {
+        // A device without a MAC takes that which the guest's interface is given.
+        if (own !== null) throw otherMac(deviceId, own, mac, error);
+      }
+    },
+    undo: async () => {
+      if (before !== null) await host.setMac(host.resolve(deviceId).name, before);
+    },
+  };
+}
+
+const noMac = '00:00:00:00:00:00';
+
+function noteGuest(tracker: Tracker, claim: Claim, { reference }: GuestPlace): Step {
+  const selection = { claim: claim.id, fence: claim.fence };
+  return {
+    what: `note that claim ${claim.id} goes into ${reference}`,
+    leaves: `claim ${claim.id}, noted as being in ${reference}`,
+    run: async () => {
+      await tracker.setGuest(selection, reference);
+    },
+    // Of one that was there before it stays as it was.
+    ...(claim.guest === null && {
+      undo: async () => {
+        await tracker.setGuest(selection, null);
+      },
+    }),
+  };
+}
+
+function allocation(tracker: Tracker, claim: Claim, found: Found): Step {
+  const { id, fence } = claim;
+  return {
+    what: `note that claim ${id} is in its guest`,
+    run: async () => {
+      const all = claimedInterfaces(tracker, claim);
+      if (!all.every(({ name }) => found.get(name)?.state === 'attached')) return;
+      await tracker.allocate({ claim: id, fence });
+    },
+  };
+}
+
+function told(steps: readonly Step[], onStep: AttachOptions['onStep']): Step[] {
+  if (onStep === undefined) return [...steps];
+  return steps.map((step) => ({
+    ...step,
+    run: async (signal) => {
+      onStep(step.what);
+      await step.run(signal);
+    },
+  }));
+}
+
+function notNet(deviceId: string): VdpaError {
+  return new VdpaError('NOT_SUPPORTED', `${deviceId} is no network device`, { retry: 'never' });
+}
+
+function otherMac(deviceId: string, own: string, wanted: string, cause: unknown): VdpaError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new VdpaError(
+    'MAC_MISMATCH',
+    `${deviceId} has the MAC ${own}, the port has ${wanted}, and it cannot be changed: ${reason}`,
+    { retry: 'after-fix', cause },
+  );
+}
+
+function tooLate({ what }: Step): VdpaError {
+  return new VdpaError('GUEST_TIMEOUT', `no time was left to ${what}`, { retry: 'later' });
+}

@@ -1,0 +1,100 @@
+import { VdpaError } from '../errors.js';
+import { type InterfaceName, interfaceName } from '../guest/interface-name.js';
+import type { NetworkContext } from '../guest/network-backend.js';
+import type { DeviceId } from '../host/device-id.js';
+import type { Inventory } from '../host/inventory.js';
+import type { PortId } from '../policy/device-request.js';
+import type { Claim, ClaimId, InstanceId } from '../tracker/claim.js';
+import type { Tracker } from '../tracker/tracker.js';
+
+/** What goes into a guest, or out of it: all of a claim, or what an instance has for one neutron port. */
+export type PlugSelection =
+  | { readonly claim: ClaimId }
+  | { readonly instance: InstanceId; readonly port: PortId };
+
+/** One of a claim's vDPA devices, as an interface of its guest. */
+export interface ClaimedInterface {
+  readonly name: InterfaceName;
+  readonly deviceId: DeviceId;
+  /** The neutron port that it is for; null: the network needs nothing done. */
+  readonly port: PortId | null;
+  /** The port's, lower case; null when it has none: then the guest gets the device's own. */
+  readonly mac: string | null;
+}
+
+/** A claim, and those of its interfaces that a call is about. */
+export interface SelectedInterfaces {
+  readonly claim: Claim;
+  readonly interfaces: readonly ClaimedInterface[];
+}
+
+/** @throws {VdpaError} `CLAIM_NOT_FOUND`, `NOT_SUPPORTED` (it has no vDPA device) */
+export function selectedInterfaces(tracker: Tracker, selection: PlugSelection): SelectedInterfaces {
+  if ('claim' in selection) {
+    const claim = tracker.claims().find(({ id }) => id === selection.claim);
+    if (claim === undefined) throw notFound(`there is no claim ${selection.claim}`);
+    return { claim, interfaces: someOf(claim, claimedInterfaces(tracker, claim)) };
+  }
+  const { instance, port } = selection;
+  for (const claim of tracker.claims(instance)) {
+    if (!claim.requests.some(({ portId }) => portId === port)) continue;
+    const all = claimedInterfaces(tracker, claim);
+    return {
+      claim,
+      interfaces: someOf(
+        claim,
+        all.filter((one) => one.port === port),
+      ),
+    };
+  }
+  throw notFound(`instance ${instance} has no claim for port ${port}`);
+}
+
+/** Those of a claim, in its order. Devices of other types are the caller's to plug. */
+export function claimedInterfaces(tracker: Tracker, claim: Claim): ClaimedInterface[] {
+  const requests = new Map(claim.requests.map((request) => [request.requestId, request]));
+  return claim.devices.flatMap(({ deviceId, requestId }) => {
+    if (tracker.record(deviceId)?.device.type !== 'vdpa') return [];
+    const request = requests.get(requestId);
+    return [
+      {
+        name: interfaceName(claim.id, deviceId),
+        deviceId,
+        port: request?.portId ?? null,
+        mac: request?.mac ?? null,
+      },
+    ];
+  });
+}
+
+/** Where a device stands on the host; of one that is gone what is still known. */
+export function networkContext(
+  { pfs, vfs, devices }: Pick<Inventory, 'pfs' | 'vfs' | 'devices'>,
+  { deviceId, mac }: ClaimedInterface,
+  mtu: number | null,
+): NetworkContext {
+  const vf = vfs.find(({ address }) => `pci/${address}` === deviceId);
+  const pf = vf?.pfAddress ?? devices.find(({ id }) => id === deviceId)?.parent.pfAddress ?? null;
+  return {
+    deviceId,
+    pf,
+    vfIndex: vf?.vfIndex ?? null,
+    pfNetdev: pfs.find(({ address }) => address === pf)?.netdevs[0]?.name ?? null,
+    representor: vf?.representor?.name ?? null,
+    mac,
+    mtu,
+  };
+}
+
+function someOf(claim: Claim, interfaces: readonly ClaimedInterface[]) {
+  if (interfaces.length > 0) return interfaces;
+  throw new VdpaError(
+    'NOT_SUPPORTED',
+    `claim ${claim.id} has no vDPA device there: what else it has is plugged by other means`,
+    { retry: 'never' },
+  );
+}
+
+function notFound(message: string): VdpaError {
+  return new VdpaError('CLAIM_NOT_FOUND', message, { retry: 'never' });
+}

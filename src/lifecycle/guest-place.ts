@@ -1,0 +1,38 @@
+import { VdpaError } from '../errors.js';
+import type { GuestCallOptions, GuestDriver } from '../guest/guest-driver.js';
+import type { GuestInterface } from '../guest/guest-interface.js';
+import type { Claim, InstanceId } from '../tracker/claim.js';
+
+/** A guest, and what drives it. */
+export interface GuestPlace {
+  readonly driver: Pick<GuestDriver, 'attach' | 'detach' | 'interfaces' | 'versions'>;
+  readonly guest: InstanceId;
+  /**
+   * By what people and a restarted agent know it: `qmp:/run/vm1.qmp`, `libvirt:vm1`. The claim keeps it
+   * for as long as the guest may have its devices.
+   */
+  readonly reference: string;
+}
+
+/** That no other guest has it. @throws {VdpaError} `CLAIM_IN_GUEST` */
+export function assertElsewhereNot({ id, guest }: Claim, reference: string): void {
+  if (guest === null || guest === reference) return;
+  throw new VdpaError(
+    'CLAIM_IN_GUEST',
+    `claim ${id} is in ${guest}, whole or in part: detach it there first`,
+    { retry: 'after-fix' },
+  );
+}
+
+/** What a guest has of ours; none of one that has ended. @throws {VdpaError} those of the driver */
+export async function interfacesIn(
+  { driver, guest }: GuestPlace,
+  options: GuestCallOptions,
+): Promise<GuestInterface[]> {
+  try {
+    return await driver.interfaces(guest, options);
+  } catch (error) {
+    if (error instanceof VdpaError && error.code === 'GUEST_NOT_FOUND') return [];
+    throw error;
+  }
+}

@@ -1,0 +1,110 @@
+import { KeyedTurns } from '../keyed-turns.js';
+import { assertForm } from '../tracker/arguments.js';
+import {
+  abortSignal,
+  boolean,
+  callable,
+  from,
+  having,
+  name,
+  nullable,
+  oneOf,
+  optional,
+  shape,
+} from '../tracker/form.js';
+import {
+  type AttachedClaim,
+  type AttachingHost,
+  type AttachOptions,
+  attachClaim,
+} from './attach-claim.js';
+import {
+  type PlugSelection,
+  type SelectedInterfaces,
+  selectedInterfaces,
+} from './claimed-interface.js';
+import { type DetachOptions, detachClaim } from './detach-claim.js';
+import type { GuestPlace } from './guest-place.js';
+import { type RecoveredClaim, type RecoverOptions, recoverClaims } from './recover-claims.js';
+
+const network = optional(having('plug', 'unplug'));
+const timeoutMs = optional(from(1));
+const onStep = optional(callable);
+const signal = optional(abortSignal);
+
+const attachOptions = shape<AttachOptions>({
+  network,
+  queuePairs: optional(from(1)),
+  mtu: optional(nullable(from(68))),
+  onFailure: optional(oneOf('keep', 'release')),
+  signal,
+  timeoutMs,
+  onStep,
+});
+const detachOptions = shape<DetachOptions>({
+  network,
+  release: optional(boolean),
+  signal,
+  timeoutMs,
+  onStep,
+});
+const placeForm = shape<GuestPlace>({
+  driver: having('attach', 'detach', 'interfaces', 'versions'),
+  guest: name,
+  reference: name,
+});
+const byClaim = shape({ claim: name });
+const byPort = shape({ instance: name, port: name });
+
+/**
+ * Claims going into guests and out of them: what is about one guest or one claim follows one another,
+ * the rest goes on beside it.
+ */
+export class GuestPlugs {
+  readonly #host: AttachingHost;
+  readonly #turns = new KeyedTurns();
+
+  constructor(host: AttachingHost) {
+    this.#host = host;
+  }
+
+  async attach(
+    selection: PlugSelection,
+    place: GuestPlace,
+    options: AttachOptions,
+  ): Promise<AttachedClaim> {
+    assertForm('attach', attachOptions, options);
+    return await this.#inTurn('attach', selection, place, options.signal, (selected) =>
+      attachClaim(this.#host, selected, place, options),
+    );
+  }
+
+  async detach(selection: PlugSelection, place: GuestPlace, options: DetachOptions): Promise<void> {
+    assertForm('detach', detachOptions, options);
+    await this.#inTurn('detach', selection, place, options.signal, (selected) =>
+      detachClaim(this.#host, selected, place, options),
+    );
+  }
+
+  async recover(options: RecoverOptions): Promise<RecoveredClaim[]> {
+    return await recoverClaims(this.#host, options);
+  }
+
+  async #inTurn<T>(
+    call: string,
+    selection: PlugSelection,
+    place: GuestPlace,
+    ended: AbortSignal | undefined,
+    work: (selected: SelectedInterfaces) => Promise<T>,
+  ): Promise<T> {
+    const isByClaim = typeof selection === 'object' && selection !== null && 'claim' in selection;
+    assertForm(call, isByClaim ? byClaim : byPort, selection);
+    assertForm(call, placeForm, place);
+    const { claim } = selectedInterfaces(this.#host.tracker, selection);
+    const keys = [`guest ${place.reference}`, `claim ${claim.id}`];
+    // Selected anew when it is its turn: those before it may have changed the claim.
+    return await this.#turns.run(keys, ended, () =>
+      work(selectedInterfaces(this.#host.tracker, selection)),
+    );
+  }
+}
