@@ -65,8 +65,13 @@ export type { ParentKind, SoftwareParentKind, VdpaParent } from './host/vdpa-par
 export type { VendorCounter, VendorStats } from './host/vendor-stats.js';
 export type { HostWatch, WatchEvents } from './host/watch.js';
 export type { WatchOptions } from './host/watch-options.js';
+export type { AttachedClaim, AttachOptions } from './lifecycle/attach-claim.js';
 export type { ClaimDesk } from './lifecycle/claim-desk.js';
+export type { PlugSelection } from './lifecycle/claimed-interface.js';
+export type { DetachOptions } from './lifecycle/detach-claim.js';
+export type { GuestPlace } from './lifecycle/guest-place.js';
 export type { HostFinding, HostFindingCode } from './lifecycle/host-audit.js';
+export type { RecoveredClaim, RecoverOptions } from './lifecycle/recover-claims.js';
 export type { UnclaimableDevice } from './lifecycle/tracked-host.js';
 export type { TrackingOptions } from './lifecycle/tracking-options.js';
 export type { Logger } from './logger.js';
