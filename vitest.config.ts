@@ -4,7 +4,7 @@ const long = process.env['VDPA_HOST_TEST'] === 'long';
 
 const insideLab = {
   testTimeout: long ? 1_800_000 : 180_000,
-  hookTimeout: 180_000,
+  hookTimeout: long ? 1_800_000 : 180_000,
   fileParallelism: false,
   isolate: false,
   pool: 'forks',
