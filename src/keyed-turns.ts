@@ -26,4 +26,9 @@ export class KeyedTurns {
     for (const key of keys) this.#last.set(key, own);
     return await result;
   }
+
+  /** Resolves when all that has been asked for by now is done. */
+  async idle(): Promise<void> {
+    await Promise.all(this.#last.values());
+  }
 }

@@ -1,5 +1,5 @@
 import { VdpaError } from '../errors.js';
-import { EventQueue } from '../event-queue.js';
+import { EventQueues } from '../event-queues.js';
 import type { Logger } from '../logger.js';
 import type { InstanceId } from '../tracker/claim.js';
 import { withinDeadline } from './call-deadline.js';
@@ -8,6 +8,7 @@ import type { DomainInterface } from './domain-xml.js';
 import type { GuestCallOptions, GuestDriver, GuestVersions } from './guest-driver.js';
 import type { GuestEvent } from './guest-event.js';
 import type { GuestInterface, WantedInterface } from './guest-interface.js';
+import { assertRecentEnough } from './guest-minimum.js';
 import { type InterfaceName, isInterfaceName, namedInterface } from './interface-name.js';
 import { nameInAlias } from './interface-xml.js';
 import { LibvirtAttach } from './libvirt-attach.js';
@@ -31,9 +32,6 @@ const attachMs = 60_000;
 const detachMs = 120_000;
 const readMs = 30_000;
 
-/** Before these neither knows of vDPA interfaces. */
-const least = { libvirt: '6.9.0', qemu: '5.1.0' } as const;
-
 /**
  * Guests that are run by libvirt: by their UUIDs, which are nova's instance ids, or by the names of
  * their domains. What runs and what it starts with the next time are both changed; a guest that does
@@ -43,7 +41,10 @@ export class LibvirtDriver implements GuestDriver {
   readonly #connection: LibvirtConnection;
   readonly #logger: Logger | undefined;
   readonly #guests = new Map<InstanceId, LibvirtGuest>();
-  readonly #queues = new Set<EventQueue<GuestEvent>>();
+  readonly #queues = new EventQueues<GuestEvent>({
+    type: 'resync',
+    reason: 'consumer-slow',
+  });
   #closing: Promise<void> | null = null;
 
   /** Does no I/O: libvirt is looked for at the first call. */
@@ -67,7 +68,7 @@ export class LibvirtDriver implements GuestDriver {
     const guest = this.#guestOf(id);
     const attach = new LibvirtAttach(guest, wanted, this.#logger);
     return await withinDeadline(attachMs, options, async (signal, deadline) => {
-      await this.#assertSupported(signal);
+      assertRecentEnough(await this.#versions(signal));
       return await guest.exclusively(signal, async () => {
         const view = await attach.run({ signal: options.signal, deadline });
         const made = interfacesOf(view).find(({ name }) => name === wanted.name);
@@ -103,18 +104,12 @@ export class LibvirtDriver implements GuestDriver {
     const guest = this.#guestOf(id);
     return await withinDeadline(readMs, options, async (signal) => {
       await guest.show(signal);
-      const { qemu, libvirt } = await this.#versions(signal);
-      return { qemu, libvirt };
+      return await this.#versions(signal);
     });
   }
 
   events(): AsyncIterableIterator<GuestEvent, undefined, undefined> {
-    const queue = new EventQueue<GuestEvent>({ type: 'resync', reason: 'consumer-slow' }, (done) =>
-      this.#queues.delete(done),
-    );
-    if (this.#closing === null) this.#queues.add(queue);
-    else queue.end();
-    return queue;
+    return this.#queues.open(this.#closing !== null);
   }
 
   async close(): Promise<void> {
@@ -129,8 +124,7 @@ export class LibvirtDriver implements GuestDriver {
   async #end(): Promise<void> {
     await Promise.all([...this.#guests.values()].map((guest) => guest.idle()));
     await this.#connection.close();
-    for (const queue of this.#queues) queue.end();
-    this.#queues.clear();
+    this.#queues.end();
   }
 
   #assertOpen(): void {
@@ -155,7 +149,7 @@ export class LibvirtDriver implements GuestDriver {
     }
   }
 
-  async #versions(signal: AbortSignal): Promise<{ qemu: string; libvirt: string }> {
+  async #versions(signal: AbortSignal): Promise<GuestVersions> {
     const [type, hypervisor, daemon] = await this.#ask(['versions'], signal);
     if (type !== 'QEMU') {
       throw new VdpaError('NOT_SUPPORTED', `libvirt's ${type} has no vDPA: use a QEMU URI`, {
@@ -163,18 +157,6 @@ export class LibvirtDriver implements GuestDriver {
       });
     }
     return { qemu: versionText(hypervisor), libvirt: versionText(daemon) };
-  }
-
-  async #assertSupported(signal: AbortSignal): Promise<void> {
-    const versions = await this.#versions(signal);
-    for (const what of ['libvirt', 'qemu'] as const) {
-      if (!isOlder(versions[what], least[what])) continue;
-      throw new VdpaError(
-        'NOT_SUPPORTED',
-        `${what} ${versions[what]} has no vDPA interfaces: install ${least[what]} or later`,
-        { step: 'versions' },
-      );
-    }
   }
 
   #take(event: LibvirtEvent): void {
@@ -195,7 +177,7 @@ export class LibvirtDriver implements GuestDriver {
   }
 
   #tell(event: GuestEvent): void {
-    for (const queue of this.#queues) queue.push(event);
+    this.#queues.push(event);
   }
 }
 
@@ -236,10 +218,4 @@ function interfacesOf({ running, next }: DomainView): GuestInterface[] {
 function versionText(number: string | undefined): string {
   const value = Number(number);
   return [value / 1e6, (value / 1e3) % 1e3, value % 1e3].map(Math.floor).join('.');
-}
-
-function isOlder(version: string, than: string): boolean {
-  const [mine = [], others = []] = [version, than].map((text) => text.split('.').map(Number));
-  const index = mine.findIndex((part, position) => part !== others[position]);
-  return index >= 0 && (mine[index] ?? 0) < (others[index] ?? 0);
 }

@@ -1,4 +1,4 @@
-import { abortable } from '../abortable.js';
+import { KeyedTurns } from '../keyed-turns.js';
 import type { InstanceId } from '../tracker/claim.js';
 import { type DomainDescription, type DomainInterface, readDomain } from './domain-xml.js';
 import type { InterfaceName } from './interface-name.js';
@@ -34,7 +34,7 @@ export class LibvirtGuest {
   readonly #connection: LibvirtConnection;
   readonly #listeners = new Set<GuestListener>();
   #uuid: string | null = null;
-  #changes: Promise<unknown> = Promise.resolve();
+  readonly #changes = new KeyedTurns();
 
   constructor(id: InstanceId, connection: LibvirtConnection) {
     this.id = id;
@@ -95,23 +95,12 @@ export class LibvirtGuest {
 
   /** Runs one change of the guest at a time, in the order in which they are asked for. */
   async exclusively<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    const before = this.#changes;
-    let done = (): void => {};
-    this.#changes = new Promise<void>((resolve) => {
-      done = resolve;
-    });
-    try {
-      await abortable(before, signal);
-      return await work();
-    } finally {
-      // Whoever gave up waiting must not let the next one in before its turn.
-      void before.then(done);
-    }
+    return await this.#changes.run(['change'], signal, work);
   }
 
   /** Resolves when no change is under way. */
   async idle(): Promise<void> {
-    await this.#changes;
+    await this.#changes.idle();
   }
 
   async #ask(words: readonly [string, ...string[]], signal: AbortSignal): Promise<string[]> {

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import { VdpaError } from '../errors.js';
-import { EventQueue } from '../event-queue.js';
+import { EventQueues } from '../event-queues.js';
 import type { InstanceId } from '../tracker/claim.js';
 import { withinDeadline } from './call-deadline.js';
 import type { GuestCallOptions, GuestDriver, GuestVersions } from './guest-driver.js';
@@ -32,7 +32,10 @@ const readMs = 30_000;
 export class QmpDriver implements GuestDriver {
   readonly #path: MonitorPath;
   readonly #monitors = new Map<InstanceId, QmpMonitor>();
-  readonly #queues = new Set<EventQueue<GuestEvent>>();
+  readonly #queues = new EventQueues<GuestEvent>({
+    type: 'resync',
+    reason: 'consumer-slow',
+  });
   #closing: Promise<void> | null = null;
 
   /** Does no I/O. @throws {TypeError} for a `monitor` that is no such path */
@@ -90,12 +93,7 @@ export class QmpDriver implements GuestDriver {
   }
 
   events(): AsyncIterableIterator<GuestEvent, undefined, undefined> {
-    const queue = new EventQueue<GuestEvent>({ type: 'resync', reason: 'consumer-slow' }, (done) =>
-      this.#queues.delete(done),
-    );
-    if (this.#closing === null) this.#queues.add(queue);
-    else queue.end();
-    return queue;
+    return this.#queues.open(this.#closing !== null);
   }
 
   async close(): Promise<void> {
@@ -109,8 +107,7 @@ export class QmpDriver implements GuestDriver {
 
   async #end(): Promise<void> {
     await Promise.all([...this.#monitors.values()].map((monitor) => monitor.close()));
-    for (const queue of this.#queues) queue.end();
-    this.#queues.clear();
+    this.#queues.end();
   }
 
   #assertOpen(): void {
@@ -169,7 +166,7 @@ export class QmpDriver implements GuestDriver {
   }
 
   #tell(event: GuestEvent): void {
-    for (const queue of this.#queues) queue.push(event);
+    this.#queues.push(event);
   }
 }
 

@@ -1,5 +1,6 @@
 import { abortable } from '../abortable.js';
 import { VdpaError } from '../errors.js';
+import { KeyedTurns } from '../keyed-turns.js';
 import type { NumberedNode } from '../native.js';
 import { QmpConnection, type QmpEvent } from './qmp-connection.js';
 import type { JsonObject } from './qmp-message.js';
@@ -19,7 +20,7 @@ export class QmpMonitor {
   readonly #listeners = new Set<MonitorListener>();
   #connection: QmpConnection | null = null;
   #opening: Promise<QmpConnection> | null = null;
-  #changes: Promise<unknown> = Promise.resolve();
+  readonly #changes = new KeyedTurns();
   readonly #closed = new AbortController();
 
   constructor(place: string) {
@@ -63,23 +64,12 @@ export class QmpMonitor {
 
   /** Runs one change of the guest at a time, in the order in which they are asked for. */
   async exclusively<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    const before = this.#changes;
-    let done = (): void => {};
-    this.#changes = new Promise<void>((resolve) => {
-      done = resolve;
-    });
-    try {
-      await abortable(before, signal);
-      return await work();
-    } finally {
-      // Whoever gave up waiting must not let the next one in before its turn.
-      void before.then(done);
-    }
+    return await this.#changes.run(['change'], signal, work);
   }
 
   /** Waits for the changes under way. Idempotent. */
   async close(): Promise<void> {
-    await this.#changes;
+    await this.#changes.idle();
     this.#closed.abort(new VdpaError('CLOSED', 'the driver has been closed'));
     this.#connection?.destroy();
     await this.#connection?.ended;

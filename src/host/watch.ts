@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { type FSWatcher, watch as watchFolder } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { VdpaError } from '../errors.js';
-import { EventQueue } from '../event-queue.js';
+import { EventQueues } from '../event-queues.js';
 import { openUeventMonitor, type UeventMonitor } from '../native.js';
 import { eachInTurns, inTurns } from '../turns.js';
 import { Connection } from './connection.js';
@@ -33,7 +33,10 @@ const unsettledMs = 250;
 export class HostWatch extends EventEmitter<WatchEvents> implements AsyncDisposable {
   readonly #connection: Connection;
   readonly #pending = new PendingChanges();
-  readonly #queues = new Set<EventQueue<HostEvent>>();
+  readonly #queues = new EventQueues<HostEvent>({
+    type: 'resync',
+    reason: 'consumer-slow',
+  });
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #closed = new AbortController();
   readonly #rereadMs: number;
@@ -98,12 +101,7 @@ export class HostWatch extends EventEmitter<WatchEvents> implements AsyncDisposa
 
   /** Every event from now on. A loop that is left, by whatever way, takes none any more. */
   [Symbol.asyncIterator](): AsyncIterableIterator<HostEvent, undefined, undefined> {
-    const queue = new EventQueue<HostEvent>({ type: 'resync', reason: 'consumer-slow' }, (done) =>
-      this.#queues.delete(done),
-    );
-    if (this.#closing === undefined) this.#queues.add(queue);
-    else queue.end(this.#failure);
-    return queue;
+    return this.#queues.open(this.#closing !== undefined, this.#failure);
   }
 
   /** Loops end after the events that they have not taken yet. Idempotent. */
@@ -155,8 +153,7 @@ export class HostWatch extends EventEmitter<WatchEvents> implements AsyncDisposa
     this.#monitor?.close();
     this.#nodes?.close();
     for (const timer of this.#timers) clearTimeout(timer);
-    for (const queue of this.#queues) queue.end(this.#failure);
-    this.#queues.clear();
+    this.#queues.end(this.#failure);
     await this.#running;
     await this.#health?.close();
     await this.#connection.close();
@@ -222,7 +219,7 @@ export class HostWatch extends EventEmitter<WatchEvents> implements AsyncDisposa
   #tell(event: HostEvent): void {
     // A listener may have closed in the middle of what one reading brought.
     if (this.#closing !== undefined) return;
-    for (const queue of this.#queues) queue.push(event);
+    this.#queues.push(event);
     try {
       this.emit(event.type, ...([event] as never));
     } catch (error) {

@@ -7,6 +7,7 @@ import type { Inventory } from '../host/inventory.js';
 import type { KernelHost } from '../host/kernel-host.js';
 import type { ResolvedCharDevice } from '../host/resolver.js';
 import type { Claim } from '../tracker/claim.js';
+import { assertInNoOtherGuest } from '../tracker/claim-in-guest.js';
 import type { Tracker } from '../tracker/tracker.js';
 import {
   type ClaimedInterface,
@@ -14,7 +15,7 @@ import {
   networkContext,
   type SelectedInterfaces,
 } from './claimed-interface.js';
-import { assertElsewhereNot, type GuestPlace } from './guest-place.js';
+import type { GuestPlace } from './guest-place.js';
 import { networkCall } from './network-call.js';
 
 /** What attaching has to do with on the host. */
@@ -62,7 +63,7 @@ export async function attachClaim(
 ): Promise<AttachedClaim> {
   const { tracker } = host;
   const { signal, onFailure = 'keep' } = options;
-  assertElsewhereNot(claim, place.reference);
+  assertInNoOtherGuest(claim, place.reference);
   const deadline = performance.now() + (options.timeoutMs ?? msForEach * wanted.length);
   const call = { signal, deadline };
   try {

@@ -1,9 +1,10 @@
 import { VdpaError } from '../errors.js';
 import { type NetworkBackend, noNetworkBackend } from '../guest/network-backend.js';
 import type { Claim } from '../tracker/claim.js';
+import { assertInNoOtherGuest } from '../tracker/claim-in-guest.js';
 import type { AttachingHost } from './attach-claim.js';
 import { claimedInterfaces, networkContext, type SelectedInterfaces } from './claimed-interface.js';
-import { assertElsewhereNot, type GuestPlace, interfacesIn } from './guest-place.js';
+import { type GuestPlace, interfacesIn } from './guest-place.js';
 import { networkCall } from './network-call.js';
 
 export interface DetachOptions {
@@ -35,7 +36,7 @@ export async function detachClaim(
   const { driver, guest, reference } = place;
   const { tracker } = host;
   const { network = noNetworkBackend, release = true, signal, onStep = () => {} } = options;
-  assertElsewhereNot(claim, reference);
+  assertInNoOtherGuest(claim, reference);
   const own = [...interfaces].reverse();
   const deadline = performance.now() + (options.timeoutMs ?? msForEach * own.length);
   const inventory = await host.inventory({ signal });

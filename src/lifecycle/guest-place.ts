@@ -1,7 +1,7 @@
 import { VdpaError } from '../errors.js';
 import type { GuestCallOptions, GuestDriver } from '../guest/guest-driver.js';
 import type { GuestInterface } from '../guest/guest-interface.js';
-import type { Claim, InstanceId } from '../tracker/claim.js';
+import type { InstanceId } from '../tracker/claim.js';
 
 /** A guest, and what drives it. */
 export interface GuestPlace {
@@ -12,16 +12,6 @@ export interface GuestPlace {
    * for as long as the guest may have its devices.
    */
   readonly reference: string;
-}
-
-/** That no other guest has it. @throws {VdpaError} `CLAIM_IN_GUEST` */
-export function assertElsewhereNot({ id, guest }: Claim, reference: string): void {
-  if (guest === null || guest === reference) return;
-  throw new VdpaError(
-    'CLAIM_IN_GUEST',
-    `claim ${id} is in ${guest}, whole or in part: detach it there first`,
-    { retry: 'after-fix' },
-  );
 }
 
 /** What a guest has of ours; none of one that has ended. @throws {VdpaError} those of the driver */

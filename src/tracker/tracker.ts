@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { isDeepStrictEqual } from 'node:util';
 import { VdpaError } from '../errors.js';
-import { EventQueue } from '../event-queue.js';
+import { EventQueues } from '../event-queues.js';
 import type { DeviceId } from '../host/device-id.js';
 import type { HostCell } from '../host/host-cells.js';
 import {
@@ -22,6 +22,7 @@ import {
 import { type Askers, AskersOfClaims } from './askers.js';
 import { auditLedger, type TrackerFinding } from './audit.js';
 import type { Claim, ClaimId, InstanceId } from './claim.js';
+import { assertInNoOtherGuest } from './claim-in-guest.js';
 import { CommitQueue } from './commit-queue.js';
 import {
   type ClaimWish,
@@ -52,7 +53,10 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
   /** As they are durable. */
   readonly #records = new Map<DeviceId, DeviceRecord>();
   readonly #claims = new Map<ClaimId, Claim>();
-  readonly #queues = new Set<EventQueue<TrackerEvent>>();
+  readonly #queues = new EventQueues<TrackerEvent>({
+    type: 'resync',
+    reason: 'consumer-slow',
+  });
   readonly #askers = new AskersOfClaims();
   #ledger: Ledger;
   #queue: CommitQueue;
@@ -136,13 +140,7 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
 
   /** Every event from now on. A loop that is left, by whatever way, takes none any more. */
   [Symbol.asyncIterator](): AsyncIterableIterator<TrackerEvent, undefined, undefined> {
-    const queue = new EventQueue<TrackerEvent>(
-      { type: 'resync', reason: 'consumer-slow' },
-      (done) => this.#queues.delete(done),
-    );
-    if (this.#closing === null) this.#queues.add(queue);
-    else queue.end();
-    return queue;
+    return this.#queues.open(this.#closing !== null);
   }
 
   /**
@@ -237,7 +235,7 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
     if (this.#mustWait()) await this.#ready();
     const [claim] = this.#select(selection);
     if (claim === undefined) throw notFound(selection.claim);
-    if (guest !== null && claim.guest !== null && claim.guest !== guest) throw inGuest(claim);
+    if (guest !== null) assertInNoOtherGuest(claim, guest);
     const decision = decideGuest(this.#ledger, claim, guest);
     await this.#queue.commit(decision);
     return decision.claims[0]?.after?.value ?? claim;
@@ -256,7 +254,9 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
     assertReleaseSelection(selection);
     if (this.#mustWait()) await this.#ready();
     const returned = this.#returned(selection);
-    if (selection.force !== true) assertOutOfGuests(returned);
+    // What a guest may still have is nobody else's yet.
+    if (selection.force !== true)
+      for (const { claim } of returned) assertInNoOtherGuest(claim, null);
     return await this.#giveBack(returned);
   }
 
@@ -304,7 +304,7 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
     await this.#askers.none();
     await this.#queue.idle();
     await this.#reopening?.catch(() => {});
-    for (const queue of this.#queues) queue.end();
+    this.#queues.end();
     await this.#store.close();
   }
 
@@ -443,8 +443,8 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
   }
 
   #tell(event: TrackerEvent): void {
-    if (this.#queues.size === 0 && this.listenerCount(event.type) === 0) return;
-    for (const queue of this.#queues) queue.push(event);
+    if (this.#queues.isEmpty && this.listenerCount(event.type) === 0) return;
+    this.#queues.push(event);
     try {
       this.emit(event.type, ...([event] as never));
     } catch (error) {
@@ -489,19 +489,6 @@ function assertSameWish(
     'CLAIM_CONFLICT',
     `claim ${id} exists with other arguments, for instance ${instance}`,
     { retry: 'never' },
-  );
-}
-
-/** What a guest may still have is nobody else's yet. */
-function assertOutOfGuests(returned: readonly Returned[]): void {
-  for (const { claim } of returned) if (claim.guest !== null) throw inGuest(claim);
-}
-
-function inGuest({ id, guest }: Claim): VdpaError {
-  return new VdpaError(
-    'CLAIM_IN_GUEST',
-    `claim ${id} is in ${guest}, whole or in part: detach it there first`,
-    { retry: 'after-fix' },
   );
 }
 

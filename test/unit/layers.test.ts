@@ -81,6 +81,7 @@ const atTheRoot: Readonly<Record<string, string>> = {
   'keyed-turns.ts': 'native',
   'turns.ts': 'native',
   'event-queue.ts': 'native',
+  'event-queues.ts': 'native',
   'line-splitter.ts': 'native',
   'logger.ts': 'native',
   'parsed.ts': 'native',
