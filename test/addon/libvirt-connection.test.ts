@@ -12,6 +12,7 @@ import {
   LibvirtRefusal,
 } from '../../src/guest/libvirt-process.js';
 import { libvirtProgram } from '../../src/native.js';
+import { processesOf } from '../support/processes.js';
 
 /** Libvirt's own driver of the tests: no daemon, one domain. */
 const place = { uri: 'test:///default', library: 'libvirt.so.0' };
@@ -42,17 +43,8 @@ function connect(options: Partial<typeof place> = {}) {
 }
 
 /** Children of this process that run the program. */
-async function helpers(): Promise<number[]> {
-  const { stdout } = await promisify(execFile)('ps', [
-    '-o',
-    'pid=,args=',
-    '--ppid',
-    `${process.pid}`,
-  ]);
-  return stdout
-    .split('\n')
-    .filter((line) => line.includes(libvirtProgram()))
-    .map((line) => Number.parseInt(line, 10));
+function helpers(): number[] {
+  return processesOf('vdpa_host_libvi', process.pid);
 }
 
 describe('the process that speaks with libvirt', () => {
@@ -168,28 +160,28 @@ describe('the process that speaks with libvirt', () => {
 describe('the connection', () => {
   test('is made at the first call, and there is one', async () => {
     const { connection } = connect();
-    expect(await helpers()).toEqual([]);
+    expect(helpers()).toEqual([]);
     await Promise.all([1, 2, 3].map(() => connection.ask(['list'], patience())));
-    expect(await helpers()).toHaveLength(1);
+    expect(helpers()).toHaveLength(1);
   });
 
   test('is made again when it breaks, and says so', async () => {
     const { connection, events } = connect();
     await connection.ask(['list'], patience());
-    const [first] = await helpers();
+    const [first] = helpers();
     process.kill(first ?? 0, 'SIGKILL');
     await vi.waitFor(() => expect(events).toEqual(['reconnected']), 30_000);
     expect(await connection.ask(['list'], patience())).toEqual([domain.uuid]);
-    expect(await helpers()).not.toContain(first);
+    expect(helpers()).not.toContain(first);
   });
 
   test('is waited for while it is made again', async () => {
     const { connection } = connect();
     for (let round = 0; round < 3; round++) {
       await connection.ask(['list'], patience());
-      const [pid] = await helpers();
+      const [pid] = helpers();
       process.kill(pid ?? 0, 'SIGKILL');
-      await vi.waitFor(async () => expect(await helpers()).not.toContain(pid), 30_000);
+      await vi.waitFor(() => expect(helpers()).not.toContain(pid), 30_000);
     }
     expect(await connection.ask(['list'], patience())).toEqual([domain.uuid]);
   });
@@ -224,7 +216,7 @@ describe('the connection', () => {
     await connection.ask(['list'], patience());
     await Promise.all([connection.close(), connection.close()]);
     await expect(connection.ask(['list'], patience())).rejects.toMatchObject({ code: 'CLOSED' });
-    expect(await helpers()).toEqual([]);
+    expect(helpers()).toEqual([]);
   });
 });
 

@@ -15,6 +15,7 @@ import { basename } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, expect } from 'vitest';
+import { processesOf } from './processes.js';
 
 /** What tests do to the lab's kernel, through sysfs and iproute2: never through the library itself. */
 
@@ -212,19 +213,7 @@ export function vdpaAnswers(): boolean {
 
 /** Processes of the program that makes changes. */
 export function helpers(): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => commandOf(pid) === 'vdpa_host_helpe')
-    .map(Number);
-}
-
-/** Command names end after 15 characters. */
-function commandOf(pid: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
-  } catch {
-    return '';
-  }
+  return processesOf('vdpa_host_helpe');
 }
 
 export function driverOf(name: string): string | null {
