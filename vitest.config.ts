@@ -13,10 +13,22 @@ const insideLab = {
 /** A test's time limit is for what hangs; a machine may be five times slower than usual. */
 const onBusyMachine = { testTimeout: 60_000, hookTimeout: 60_000 } as const;
 
+const faked = 'test/unit/faked/*.test.ts';
+
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], ...onBusyMachine } },
+      // They share the modules that they import, all but those that put another in the place of one.
+      {
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts'],
+          exclude: [faked],
+          isolate: false,
+          ...onBusyMachine,
+        },
+      },
+      { test: { name: 'unit-faked', include: [faked], ...onBusyMachine } },
       { test: { name: 'conformance', include: ['test/conformance/*.test.ts'], ...onBusyMachine } },
       { test: { name: 'addon', include: ['test/addon/**/*.test.ts'], ...onBusyMachine } },
       // Boots the lab from outside: tests of the lab itself, and of what survives its end.
@@ -38,6 +50,7 @@ export default defineConfig({
       },
       // Run inside the lab's kernel: one processor, so one file after the other.
       { test: { name: 'lab', include: ['test/lab/*.test.ts'], ...insideLab } },
+      { test: { name: 'lab-guest', include: ['test/lab/guest/*.test.ts'], ...insideLab } },
       { test: { name: 'lab-scale', include: ['test/lab/scale/*.test.ts'], ...insideLab } },
       // Inside the machine in QEMU, which is slower by far.
       {

@@ -111,14 +111,15 @@ export async function ensureNativeTests() {
     ['clang-19', 'doctest-dev', 'g++', 'libclang-rt-19-dev', 'libvirt-dev', 'make'],
     'testing the native core',
   );
-  const programs = ['build/native-test/units/core_units', 'build/native-test/lab/dump_race'];
-  const fuzzers = filesBelow('native/test/fuzz')
-    .filter((file) => file.endsWith('_fuzz.cc'))
-    .map((file) => `build/native-test/fuzz/${basename(file, '.cc')}`);
+  const programs = ['fuzz', 'lab'].flatMap((kind) =>
+    filesBelow(`native/test/${kind}`)
+      .filter((file) => file.endsWith(kind === 'fuzz' ? '_fuzz.cc' : '.cc'))
+      .map((file) => `build/native-test/${kind}/${basename(file, '.cc')}`),
+  );
   await kept('native-test', {
     from: ['native/core', 'native/libvirt/library.h', 'native/test'],
     words: [await compilerVersion('g++'), await compilerVersion('clang++-19')],
-    outputs: [...programs, ...fuzzers],
+    outputs: ['build/native-test/units/core_units', ...programs],
     by: async () => {
       console.error('Building the native tests');
       await run('make', ['--silent', '-j2', '-C', 'native/test', 'programs'], { show: 'failure' });

@@ -136,17 +136,21 @@ async function sanitizerLibraries() {
   return paths.map((path) => path.trim()).join(' ');
 }
 
+/** @typedef {[name: string, work: () => Promise<void>]} Part */
+
+/** @type {Part} */
+const released = ['addon', () => hostTests('addon', ['addon'])];
+
 /**
  * The parts, those that take longest first.
  *
- * @type {[name: string, work: () => Promise<void>][]}
+ * @type {Part[]}
  */
 const parts = [
   // In a long run nothing takes longer.
   ['fuzzers', fuzzers],
   ['lab kernel, first half', () => labTests('lab-1', ['lab'], smallNic, { shard: '1/2' })],
   ['lab kernel, second half', () => labTests('lab-2', ['lab'], smallNic, { shard: '2/2' })],
-  ['other versions of Node', checkNodeVersions],
   ['lab itself', () => hostTests('lab-runner', ['lab-runner'])],
   [
     'addon, sanitised',
@@ -158,8 +162,14 @@ const parts = [
         ASAN_OPTIONS: 'detect_leaks=0:allocator_may_return_null=1',
       }),
   ],
-  ['addon', () => hostTests('addon', ['addon'])],
-  ['units, types, conformance', () => hostTests('unit', ['unit', 'types', 'conformance'])],
+  ['lab kernel, guests', () => labTests('lab-guest', ['lab-guest'], smallNic)],
+  [
+    'units, types, conformance',
+    () => hostTests('unit', ['unit', 'unit-faked', 'types', 'conformance']),
+  ],
+  // As it is shipped: the same tests, in a fraction of the time.
+  ...(long ? [released] : []),
+  ['other versions of Node', checkNodeVersions],
   [
     'lab kernel, 8 x 255 VFs',
     () => labTests('lab-scale', ['lab-scale'], { npf: 8, totalvfs: 255 }),

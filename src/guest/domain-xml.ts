@@ -106,9 +106,12 @@ function freePortsOf(devices: readonly Element[]): number | null {
   ).length;
 }
 
+/** As XML 1.0 has it: a path may have a character that is an end of a line elsewhere. */
+const normalizeLineEndings = (xml: string): string => xml.replaceAll(/\r\n?/g, '\n');
+
 function parsed(xml: string): Element {
   try {
-    const parser = new DOMParser({ onError: onErrorStopParsing });
+    const parser = new DOMParser({ onError: onErrorStopParsing, normalizeLineEndings });
     const root = parser.parseFromString(xml, 'text/xml').documentElement;
     if (root?.tagName === 'domain') return root;
   } catch (cause) {

@@ -162,7 +162,7 @@ describe('many runs', () => {
     expect(b.stdout).toMatch(/^\/dev\/shm:\nbb\n\n\/tmp:\nbb\n/);
   });
 
-  const runs = long ? 50 : 5;
+  const runs = long ? 50 : 3;
   test(`${runs} in a row leave no file and no process behind`, {
     timeout: runs * 20_000,
   }, async () => {

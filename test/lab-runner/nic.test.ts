@@ -243,7 +243,7 @@ describe('hotplug', () => {
 describe('the modules', () => {
   test('the NIC loads and unloads again and again', async () => {
     const out = await lab(
-      `for i in $(seq ${long ? 50 : 4}); do
+      `for i in $(seq ${long ? 50 : 2}); do
          echo 16 > $PF/sriov_numvfs; vdpa dev add name a$i mgmtdev pci/0000:11:00.1
          rmmod labnic && modprobe labnic || exit 1
        done

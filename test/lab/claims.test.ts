@@ -119,7 +119,7 @@ test('who asks for a plain VF never gets one whose vDPA device is being made ane
       await turn();
     }
   })();
-  for (let round = 0; round < (long ? 1000 : 40); round++) {
+  for (let round = 0; round < (long ? 1000 : 20); round++) {
     deleteDevice(name);
     if (round % 2 === 0) await host.refresh();
     addDevice(name, management);

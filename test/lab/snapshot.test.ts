@@ -2,7 +2,6 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import { VdpaHost } from '../../src/index.js';
-import { openNativeHost } from '../../src/native.js';
 import * as lab from '../support/lab-host.js';
 
 lab.eachOnBareHost();
@@ -28,18 +27,16 @@ describe('a snapshot', () => {
     const rounds = lab.long ? 100 : 2;
     const devices = lab.long ? 600 : 420;
     lab.enableVfs(lab.pfA, 8);
-    const native = openNativeHost('/');
     // Some before, some after, some between those that come and go; more than one receive holds.
-    const stable: string[] = [];
-    for (let i = 0; i < devices; i++) {
-      const name = i % 3 === 0 ? `churn${i}` : `stable${i}`;
-      if (i % 3 !== 0) stable.push(name);
-      const [managementBus, managementName] =
-        i < 8 ? ['pci', lab.vfOf(lab.pfA, i)] : ['', 'vdpasim_net'];
-      const bare = { mac: null, mtu: null, maxVqPairs: null, features: null };
-      await native.addDevice({ name, managementBus, managementName, ...bare }, 10_000);
-    }
-    await native.close();
+    const names = Array.from({ length: devices }, (_, i) =>
+      i % 3 === 0 ? `churn${i}` : `stable${i}`,
+    );
+    const stable = names.filter((name) => name.startsWith('stable'));
+    names.slice(0, 8).forEach((name, i) => {
+      lab.addDevice(name, `pci/${lab.vfOf(lab.pfA, i)}`);
+    });
+    const simulators = names.slice(8);
+    lab.run('build/native-test/lab/sims', 'add', ...simulators);
     const churn = spawn(process.execPath, [
       '--input-type=module',
       '-e',
@@ -59,9 +56,9 @@ describe('a snapshot', () => {
       let disturbed = 0;
       for (let round = 0; round < rounds; round++) {
         const { devices: seen, consistent } = await host.inventory();
-        const names = seen.map(({ name }) => name as string);
-        expect(stable.filter((name) => !names.includes(name))).toEqual([]);
-        expect(new Set(names).size).toBe(names.length);
+        const listed = seen.map(({ name }) => name as string);
+        expect(stable.filter((name) => !listed.includes(name))).toEqual([]);
+        expect(new Set(listed).size).toBe(listed.length);
         const unmanaged = seen.filter(
           ({ name, class: kind }) => name.startsWith('stable') && kind === null,
         );
@@ -76,5 +73,7 @@ describe('a snapshot', () => {
     }
     await using host = await VdpaHost.open();
     expect((await host.inventory()).consistent).toBe(true);
+    const left = new Set(lab.deviceNames());
+    lab.run('build/native-test/lab/sims', 'delete', ...simulators.filter((name) => left.has(name)));
   });
 });

@@ -242,7 +242,7 @@ test('comes to what a fresh reading says, whatever happens to the host', async (
       for (const one of steps) await perform(one);
       await settled(scene.host, scene.watch);
     }),
-    { numRuns: long ? 200 : 12, endOnFailure: true },
+    { numRuns: long ? 200 : 8, endOnFailure: true },
   );
   // A pull goes on in the background: until both cards are back, and stay.
   for (let back = 0; back < 5; ) {

@@ -40,7 +40,7 @@ describe('worker threads', () => {
   test('may be terminated in the middle of reading, and the rest goes on', async () => {
     lab.enableVfs(lab.pfA, 8);
     await using host = await VdpaHost.open();
-    for (let round = 0; round < (lab.long ? 200 : 10); round++) {
+    for (let round = 0; round < (lab.long ? 200 : 5); round++) {
       const busy = worker(`parentPort.postMessage('busy'); for (;;) await host.inventory();`);
       await once(busy, 'message');
       await busy.terminate();

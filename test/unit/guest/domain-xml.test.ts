@@ -66,6 +66,13 @@ describe('the interface that libvirt is given', () => {
     );
   });
 
+  test('keeps what is the end of a line in other texts than XML 1.0', () => {
+    const source = '/dev/\u0085\u2028\u2029';
+    const want = wanted({ charDevice: { path: source, major: 1, minor: 1 } });
+    const xml = domain(interfaceXml(want, 'fa:16:3e:00:00:01'));
+    expect(readDomain(xml).interfaces[0]?.source).toBe(source);
+  });
+
   test('is found again by its alias', () => {
     const { name } = wanted();
     expect(nameInAlias(aliasOf(name))).toBe(name);

@@ -1,12 +1,12 @@
 import { expect, test, vi } from 'vitest';
-import { VdpaError } from '../../src/errors.js';
-import type { Connection } from '../../src/host/connection.js';
-import { enableVfs } from '../../src/host/enable-vfs.js';
-import type { PciAddress } from '../../src/index.js';
+import { VdpaError } from '../../../src/errors.js';
+import type { Connection } from '../../../src/host/connection.js';
+import { enableVfs } from '../../../src/host/enable-vfs.js';
+import type { PciAddress } from '../../../src/index.js';
 
 // The change itself is the lab's to show; here it is done, and what comes after it fails.
 const runHelper = vi.hoisted(() => vi.fn());
-vi.mock('../../src/host/helper.js', () => ({ runHelper }));
+vi.mock('../../../src/host/helper.js', () => ({ runHelper }));
 
 const pf = '0000:65:00.0' as PciAddress;
 

@@ -1,8 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { VdpaError } from '../../src/errors.js';
-import { type HostEvent, type HostWatch, VdpaHost } from '../../src/index.js';
-import type { NamedDevicesRow, SnapshotRow, UeventRow } from '../../src/rows.js';
-import { busDeviceRow, pciFunctionRow, pfRow, snapshotRow, vdpaDeviceRow } from './support/rows.js';
+import { VdpaError } from '../../../src/errors.js';
+import { type HostEvent, type HostWatch, VdpaHost } from '../../../src/index.js';
+import type { NamedDevicesRow, SnapshotRow, UeventRow } from '../../../src/rows.js';
+import {
+  busDeviceRow,
+  pciFunctionRow,
+  pfRow,
+  snapshotRow,
+  vdpaDeviceRow,
+} from '../support/rows.js';
 
 // The kernel's side, so that readings fail, wait and come in the order that each test is about.
 
@@ -14,7 +20,7 @@ const native = {
   close: vi.fn(async () => {}),
 };
 const monitors: { listener: Listener; close: ReturnType<typeof vi.fn> }[] = [];
-vi.mock('../../src/native.js', () => ({
+vi.mock('../../../src/native.js', () => ({
   openNativeHost: () => native,
   openUeventMonitor: (_: number, listener: Listener) => {
     const monitor = { listener, close: vi.fn() };

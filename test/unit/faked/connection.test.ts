@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { setImmediate as nextCheck } from 'node:timers/promises';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import { Connection } from '../../src/host/connection.js';
-import { snapshotRow } from './support/rows.js';
+import { Connection } from '../../../src/host/connection.js';
+import { snapshotRow } from '../support/rows.js';
 
 /** The native side, which tests drive by hand. */
 const native = {
@@ -12,7 +12,7 @@ const native = {
   readText: vi.fn((_path: string): string | null => null),
   snapshot: vi.fn(async () => snapshotRow()),
 };
-vi.mock('../../src/native.js', () => ({ openNativeHost: () => native }));
+vi.mock('../../../src/native.js', () => ({ openNativeHost: () => native }));
 
 beforeEach(() => {
   vi.clearAllMocks();

@@ -1,14 +1,14 @@
 import { describe, expect, test, vi } from 'vitest';
-import type { Connection } from '../../src/host/connection.js';
-import type { FindingCode } from '../../src/host/finding.js';
-import type { GuestSoftware } from '../../src/host/guest-software.js';
-import { inventoryOf } from '../../src/host/inventory.js';
-import type { MachineFacts } from '../../src/host/machine-facts.js';
-import { preflight } from '../../src/host/preflight.js';
-import type { NativeHost } from '../../src/native.js';
-import type { SnapshotRow } from '../../src/rows.js';
-import { finish } from '../../src/turns.js';
-import { busDeviceRow, snapshotRow, vdpaDeviceRow } from './support/rows.js';
+import type { Connection } from '../../../src/host/connection.js';
+import type { FindingCode } from '../../../src/host/finding.js';
+import type { GuestSoftware } from '../../../src/host/guest-software.js';
+import { inventoryOf } from '../../../src/host/inventory.js';
+import type { MachineFacts } from '../../../src/host/machine-facts.js';
+import { preflight } from '../../../src/host/preflight.js';
+import type { NativeHost } from '../../../src/native.js';
+import type { SnapshotRow } from '../../../src/rows.js';
+import { finish } from '../../../src/turns.js';
+import { busDeviceRow, snapshotRow, vdpaDeviceRow } from '../support/rows.js';
 
 const wholeMap = '         0          0 4294967295';
 const capable = 'Name:\tnode\nCapEff:\t000001ffffffffff\n';
@@ -34,7 +34,7 @@ const software: GuestSoftware = {
   qemu: { name: 'qemu-system-x86_64', version: '10.0.2', timedOut: false },
   libvirt: { name: 'libvirtd', version: '11.3.0', timedOut: false },
 };
-vi.mock('../../src/host/guest-software.js', () => ({ guestSoftware: vi.fn() }));
+vi.mock('../../../src/host/guest-software.js', () => ({ guestSoftware: vi.fn() }));
 
 interface Machine {
   readonly files?: Readonly<Record<string, string | null>>;
@@ -58,7 +58,7 @@ async function checked({
   facts,
   guestSoftware = software,
 }: Machine) {
-  const programs = vi.mocked((await import('../../src/host/guest-software.js')).guestSoftware);
+  const programs = vi.mocked((await import('../../../src/host/guest-software.js')).guestSoftware);
   programs.mockReset().mockResolvedValue(guestSoftware);
   const all: Record<string, string | null> = { ...sound, ...files };
   const readText = vi.fn((path: string) => all[path] ?? null);

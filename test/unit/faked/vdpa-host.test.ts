@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import { VdpaHost } from '../../src/index.js';
-import { deviceConfigRow } from './support/rows.js';
+import { VdpaHost } from '../../../src/index.js';
+import { deviceConfigRow } from '../support/rows.js';
 
 /** The native side: what reaches it has passed every check. */
 const native = {
@@ -17,7 +17,7 @@ const native = {
   driverOverride: vi.fn(async (_address: string): Promise<string | null> => 'vfio-pci'),
   close: vi.fn(async () => {}),
 };
-vi.mock('../../src/native.js', () => ({ openNativeHost: () => native }));
+vi.mock('../../../src/native.js', () => ({ openNativeHost: () => native }));
 
 let host: VdpaHost;
 beforeEach(async () => {

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import { VdpaError, VdpaHost } from '../../src/index.js';
+import { VdpaError, VdpaHost } from '../../../src/index.js';
 
 // What the kernel cannot be made to show: a host without rights to undo, and refusals before it is
 // asked at all.
@@ -40,12 +40,15 @@ const native = {
   })),
   close: vi.fn(async () => {}),
 };
-vi.mock('../../src/native.js', () => ({ openNativeHost: () => native, helperProgram: () => '/x' }));
+vi.mock('../../../src/native.js', () => ({
+  openNativeHost: () => native,
+  helperProgram: () => '/x',
+}));
 const runHelper = vi.fn();
-vi.mock('../../src/host/helper.js', () => ({ runHelper: (task: unknown) => runHelper(task) }));
+vi.mock('../../../src/host/helper.js', () => ({ runHelper: (task: unknown) => runHelper(task) }));
 
 const deviceIdentity = vi.fn((_name: string): bigint | null => 7n);
-vi.mock('../../src/host/device-identity.js', () => ({
+vi.mock('../../../src/host/device-identity.js', () => ({
   deviceIdentity: (name: string) => deviceIdentity(name),
 }));
 
