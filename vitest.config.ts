@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 const long = process.env['VDPA_HOST_TEST'] === 'long';
 
 const insideLab = {
+  setupFiles: 'test/support/lab-programs.ts',
   testTimeout: long ? 1_800_000 : 180_000,
   hookTimeout: long ? 1_800_000 : 180_000,
   fileParallelism: false,

@@ -43,7 +43,8 @@ const libvirt: Wanted = {
   version: /\(libvirt\) (\d+(?:\.\d+)+)/,
 };
 
-const timeLimitMs = 2000;
+/** A busy machine may take seconds. */
+const timeLimitMs = 10_000;
 /** A version takes a line or two. */
 const mostCharacters = 4096;
 
