@@ -1,6 +1,7 @@
 import type { HostOptions } from '../index.js';
 import type { ClaimDesk } from '../lifecycle/claim-desk.js';
 import type { Config } from '../lifecycle/config.js';
+import type { ConfiguredDesk } from '../lifecycle/configured-desk.js';
 import type { Logger } from '../logger.js';
 
 /** What only reads. */
@@ -24,7 +25,7 @@ export interface ClaimServices {
     config: Config,
     host: HostOptions,
     signal: AbortSignal | undefined,
-  ): Promise<ClaimDesk & AsyncDisposable>;
+  ): Promise<ConfiguredDesk>;
   /** As `vdpa-host agent`: until the signal, or something fails. */
   serve(config: Config, host: HostOptions, options: ServeOptions): Promise<void>;
 }

@@ -1,6 +1,7 @@
 import type { HostOptions, HostWatch, VdpaHost, WatchOptions } from '../index.js';
 import type { ClaimDesk } from '../lifecycle/claim-desk.js';
 import type { Config } from '../lifecycle/config.js';
+import type { GuestDesk } from '../lifecycle/guest-desk.js';
 import type { StoreCheck } from '../tracker/store-check.js';
 import type { ClaimReader, ServeOptions } from './claim-services.js';
 import type { Document } from './documents/document.js';
@@ -69,6 +70,8 @@ export interface CommandContext {
   claims(): Promise<ClaimReader>;
   /** Whoever keeps the claims: an agent, or this process until the command ends. */
   desk(): Promise<ClaimDesk>;
+  /** The same, about guests. */
+  guests(): Promise<GuestDesk>;
   /** Owns the store, follows the host and answers others until the signal; `ready` is called once it does. */
   serve(options: ServeOptions): Promise<void>;
   /** Asks the person at the terminal; null when there is none. */

@@ -78,6 +78,11 @@ async function runCommand(
     config ??= services.readConfig(typeof path === 'string' ? path : null);
     return config;
   };
+  const openDesk = async (): ReturnType<Services['openDesk']> => {
+    const read = await readConfig();
+    desk ??= services.openDesk(read, hostOptions, io.signal);
+    return await desk;
+  };
   const context: CommandContext = {
     positionals,
     values,
@@ -87,11 +92,8 @@ async function runCommand(
     signal: io.signal,
     config: readConfig,
     claims: async () => await services.readClaims(await readConfig(), hostOptions),
-    async desk() {
-      const read = await readConfig();
-      desk ??= services.openDesk(read, hostOptions, io.signal);
-      return await desk;
-    },
+    desk: async () => (await openDesk()).claims,
+    guests: async () => (await openDesk()).guests,
     serve: async (options) => await services.serve(await readConfig(), hostOptions, options),
     confirm: io.confirm ?? null,
     checkStore: (file) => services.checkStore(file),

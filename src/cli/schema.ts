@@ -63,6 +63,19 @@ const event = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('stale'), error }),
 ]);
 
+const guestInterface = z
+  .strictObject({
+    name: z.string(),
+    claimId: z.string().nullable(),
+    deviceId: z.string().nullable(),
+    charDevice: z.string().nullable(),
+    mac: z.string().nullable(),
+    queuePairs: count.nullable(),
+    mtu: count.nullable(),
+    state: z.enum(['attached', 'partial']),
+  })
+  .meta({ id: 'GuestInterface' });
+
 const claim = z
   .strictObject({
     id: z.string(),
@@ -266,6 +279,41 @@ export const documentSchemas = {
   release: z.strictObject({
     ...head('release'),
     devices: strings.meta({ description: 'ids of those that were given back' }),
+  }),
+  attach: z.strictObject({
+    ...head('attach'),
+    guest: z.string(),
+    claims: strings.meta({ description: 'ids of those whose devices it has' }),
+    interfaces: z.array(guestInterface),
+  }),
+  detach: z.strictObject({
+    ...head('detach'),
+    detached: z.array(
+      z.strictObject({
+        claim: z.string(),
+        guest: z.string().nullable().meta({ description: 'null: it was in none' }),
+        devices: strings,
+      }),
+    ),
+    released: z.boolean().meta({ description: 'the devices were given back as well' }),
+  }),
+  guests: z.strictObject({
+    ...head('guests'),
+    guests: z.array(
+      z.strictObject({
+        guest: z
+          .string()
+          .meta({ description: 'qmp:PATH, libvirt:DOMAIN, or as a program calls it' }),
+        claims: strings.meta({
+          description: 'ids of those that say that it may have their devices',
+        }),
+        interfaces: z.array(guestInterface),
+        error: z
+          .strictObject({ code: z.string(), message: z.string() })
+          .nullable()
+          .meta({ description: 'why it could not be asked' }),
+      }),
+    ),
   }),
   audit: z.strictObject({ ...head('audit'), findings: z.array(trackerFinding) }),
   heal: z.strictObject({

@@ -3,6 +3,11 @@ import type { CharDevice } from '../host/vdpa-device.js';
 import type { ClaimId } from '../tracker/claim.js';
 import type { InterfaceName } from './interface-name.js';
 
+/** Data queue pairs that an interface may have. */
+export const mostQueuePairs = 16384;
+/** Bytes that a guest may be told as its MTU. */
+export const mtuRange = { least: 68, most: 0xffff } as const;
+
 /** What a guest is to get. */
 export interface WantedInterface {
   /** Of `interfaceName`: who attaches the same again asks by the same name. */

@@ -27,6 +27,9 @@ export interface LibvirtDriverOptions {
   readonly logger?: Logger | undefined;
 }
 
+/** The system's own. */
+export const defaultLibvirtUri = 'qemu:///system';
+
 /** Unless the caller has a deadline. */
 const attachMs = 60_000;
 const detachMs = 120_000;
@@ -49,7 +52,7 @@ export class LibvirtDriver implements GuestDriver {
 
   /** Does no I/O: libvirt is looked for at the first call. */
   constructor({
-    uri = 'qemu:///system',
+    uri = defaultLibvirtUri,
     library = 'libvirt.so.0',
     logger,
   }: LibvirtDriverOptions = {}) {

@@ -3,6 +3,8 @@ import type { HostOptions } from '../host/host-options.js';
 import type { Logger } from '../logger.js';
 import type { Config } from './config.js';
 import { openConfigured } from './configured-desk.js';
+import { GuestDrivers } from './guest-drivers.js';
+import { HostGuests } from './host-guests.js';
 import { ownerSocketPath } from './open-desk.js';
 import { OwnerSocket } from './owner-socket.js';
 import { Supervisor } from './supervisor.js';
@@ -30,7 +32,11 @@ export async function serve(
   supervisor.status('opening the store and reading the host');
   const host = await openConfigured(config, options, { follow: true, logger });
   try {
-    const socket = await OwnerSocket.listen(ownerSocketPath(config.store), host);
+    await using drivers = new GuestDrivers(config.guests, logger);
+    const guests = new HostGuests(host, drivers);
+    const socket = await OwnerSocket.listen(ownerSocketPath(config.store), host, guests);
+    const closing = new AbortController();
+    const recovered = recoverGuests(guests, closing.signal, logger);
     try {
       const status = (): unknown => supervisor.status(`${host.tracker.claims().length} claims`);
       using soon = new Soon(status);
@@ -41,10 +47,29 @@ export async function serve(
       await ended(signal);
       supervisor.stopping();
     } finally {
+      closing.abort();
+      await recovered;
       await socket.close();
     }
   } finally {
     await host.close();
+  }
+}
+
+/** A guest that does not answer keeps nobody else waiting: it is asked beside the work. */
+async function recoverGuests(
+  guests: HostGuests,
+  signal: AbortSignal,
+  logger: Logger,
+): Promise<void> {
+  try {
+    for (const { claim, guest, state, error } of await guests.recover(signal)) {
+      const found = { claim, guest, state, ...(error !== null && { err: error }) };
+      if (error === null && state !== 'unknown') logger.info(found, 'claim and guest: together');
+      else logger.warn(found, 'claim and guest: it could not be found out');
+    }
+  } catch (error) {
+    if (!signal.aborted) logger.error({ err: error }, 'the guests could not be asked');
   }
 }
 

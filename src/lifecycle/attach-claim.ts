@@ -82,7 +82,7 @@ export async function attachClaim(
     ];
     await runSteps(told(steps, options.onStep), { signal, deadline, late: tooLate });
     return {
-      claim: tracker.claims(claim.instance).find(({ id }) => id === claim.id) ?? claim,
+      claim: tracker.claimOf(claim.id) ?? claim,
       interfaces: wanted.flatMap(({ name }) => found.get(name) ?? []),
     };
   } catch (error) {

@@ -31,8 +31,8 @@ export interface SelectedInterfaces {
 /** @throws {VdpaError} `CLAIM_NOT_FOUND`, `NOT_SUPPORTED` (it has no vDPA device) */
 export function selectedInterfaces(tracker: Tracker, selection: PlugSelection): SelectedInterfaces {
   if ('claim' in selection) {
-    const claim = tracker.claims().find(({ id }) => id === selection.claim);
-    if (claim === undefined) throw notFound(`there is no claim ${selection.claim}`);
+    const claim = tracker.claimOf(selection.claim);
+    if (claim === null) throw notFound(`there is no claim ${selection.claim}`);
     return { claim, interfaces: someOf(claim, claimedInterfaces(tracker, claim)) };
   }
   const { instance, port } = selection;

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { VdpaError } from '../errors.js';
 import type { NumaPolicy } from '../policy/numa-policy.js';
+import type { GuestsConfig } from './guest-drivers.js';
 
 /** Where a configuration is looked for that is named neither by an option nor in the environment. */
 export const defaultConfigPath = '/etc/vdpa-host/config.json';
@@ -21,6 +22,8 @@ export interface Config {
     /** Of requests that name none; null: `legacy`. */
     readonly policy: NumaPolicy | null;
   };
+  /** Whose guests are listed. */
+  readonly guests: GuestsConfig;
 }
 
 /**

@@ -1,5 +1,7 @@
+import { mtuRange } from '../guest/guest-interface.js';
 import { KeyedTurns } from '../keyed-turns.js';
 import { assertForm } from '../tracker/arguments.js';
+import type { ClaimId } from '../tracker/claim.js';
 import {
   abortSignal,
   boolean,
@@ -25,7 +27,7 @@ import {
 } from './claimed-interface.js';
 import { type DetachOptions, detachClaim } from './detach-claim.js';
 import type { GuestPlace } from './guest-place.js';
-import { type RecoveredClaim, type RecoverOptions, recoverClaims } from './recover-claims.js';
+import { type RecoveredClaim, type RecoverOptions, recoverClaim } from './recover-claims.js';
 
 const network = optional(having('plug', 'unplug'));
 const timeoutMs = optional(from(1));
@@ -35,7 +37,7 @@ const signal = optional(abortSignal);
 const attachOptions = shape<AttachOptions>({
   network,
   queuePairs: optional(from(1)),
-  mtu: optional(nullable(from(68))),
+  mtu: optional(nullable(from(mtuRange.least))),
   onFailure: optional(oneOf('keep', 'release')),
   signal,
   timeoutMs,
@@ -86,8 +88,20 @@ export class GuestPlugs {
     );
   }
 
+  /** Each claim in its turn: others may be attached and detached meanwhile. */
   async recover(options: RecoverOptions): Promise<RecoveredClaim[]> {
-    return await recoverClaims(this.#host, options);
+    const { tracker } = this.#host;
+    const recovered: RecoveredClaim[] = [];
+    for (const { id, guest } of tracker.claims()) {
+      if (guest === null) continue;
+      const keys = turnsOf(id, guest);
+      const one = await this.#turns.run(keys, options.signal, async () => {
+        const claim = tracker.claimOf(id);
+        return claim === null ? null : await recoverClaim(this.#host, claim, options);
+      });
+      if (one !== null) recovered.push(one);
+    }
+    return recovered;
   }
 
   async #inTurn<T>(
@@ -101,10 +115,14 @@ export class GuestPlugs {
     assertForm(call, isByClaim ? byClaim : byPort, selection);
     assertForm(call, placeForm, place);
     const { claim } = selectedInterfaces(this.#host.tracker, selection);
-    const keys = [`guest ${place.reference}`, `claim ${claim.id}`];
+    const keys = turnsOf(claim.id, place.reference);
     // Selected anew when it is its turn: those before it may have changed the claim.
     return await this.#turns.run(keys, ended, () =>
       work(selectedInterfaces(this.#host.tracker, selection)),
     );
   }
+}
+
+function turnsOf(claim: ClaimId, reference: string): string[] {
+  return [`guest ${reference}`, `claim ${claim}`];
 }

@@ -37,11 +37,11 @@ export function ownerSocketPath(store: string): string {
  * @throws {VdpaError} those of `openLocal`; `STORE_LOCKED` when who has it does not answer either;
  *   `PERMISSION_DENIED`, `OWNER_PROTOCOL`
  */
-export async function openDesk(
+export async function openDesk<Own extends ClaimDesk & AsyncDisposable>(
   store: string,
-  openLocal: () => Promise<ClaimDesk & AsyncDisposable>,
+  openLocal: () => Promise<Own>,
   options: OpenDeskOptions = {},
-): Promise<ClaimDesk & AsyncDisposable> {
+): Promise<OwnerClient | Own> {
   assertForm('openDesk', optionsForm, options);
   const { signal, patienceMs = 5000, timeoutMs } = options;
   const socket = ownerSocketPath(store);

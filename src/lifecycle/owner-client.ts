@@ -12,7 +12,16 @@ import type { DeviceRecord } from '../tracker/device-record.js';
 import { abortSignal, from, optional, shape } from '../tracker/form.js';
 import type { Living } from '../tracker/orphans.js';
 import type { PoolSummary } from '../tracker/pool-summary.js';
+import type { AttachedClaim } from './attach-claim.js';
 import type { ClaimDesk } from './claim-desk.js';
+import type {
+  AttachCall,
+  DetachCall,
+  DetachedClaim,
+  GuestDesk,
+  GuestListing,
+  PlugCallOptions,
+} from './guest-desk.js';
 import { OwnerConnection, type Question } from './owner-connection.js';
 
 export interface OwnerClientOptions {
@@ -23,6 +32,11 @@ export interface OwnerClientOptions {
   /** How long it may take to greet. Default: `timeoutMs`. */
   readonly greetingMs?: number | undefined;
 }
+
+/** For one step, unless the caller says more: a detach of a guest that does not answer takes the longest. */
+const plugMs = 120_000;
+/** What undoing it may take after its time. */
+const undoMs = 60_000;
 
 const optionsForm = shape<OwnerClientOptions>({
   signal: optional(abortSignal),
@@ -39,7 +53,7 @@ const optionsForm = shape<OwnerClientOptions>({
  *
  * An open client does not keep the process alive; a call under way does.
  */
-export class OwnerClient implements ClaimDesk, AsyncDisposable {
+export class OwnerClient implements ClaimDesk, GuestDesk, AsyncDisposable {
   readonly #connection: OwnerConnection;
 
   /**
@@ -116,6 +130,22 @@ export class OwnerClient implements ClaimDesk, AsyncDisposable {
     return await this.#change('heal', { living });
   }
 
+  async attach(call: AttachCall): Promise<AttachedClaim[]> {
+    return await this.#plug('attach', call);
+  }
+
+  async detach(call: DetachCall): Promise<DetachedClaim[]> {
+    return await this.#plug('detach', call);
+  }
+
+  async guests({
+    signal,
+  }: {
+    readonly signal?: AbortSignal | undefined;
+  } = {}): Promise<GuestListing[]> {
+    return await this.#ask({ verb: 'guests', arguments: {}, doubt: null, signal });
+  }
+
   /** Waits for the answers that are due, and ends the connection. Idempotent. */
   async close(): Promise<void> {
     await this.#connection.close();
@@ -123,6 +153,20 @@ export class OwnerClient implements ClaimDesk, AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  /** Its steps say that the owner is at it. */
+  async #plug<T>(verb: keyof GuestDesk, call: PlugCallOptions): Promise<T> {
+    const { signal, onStep, ...given } = call;
+    const text = `whether it was done is not known: ${verb} again, it does no harm to do it twice`;
+    return await this.#ask({
+      verb,
+      arguments: given,
+      signal,
+      onStep,
+      timeoutMs: (call.timeoutMs ?? plugMs) + undoMs,
+      doubt: { text, leftovers: [] },
+    });
   }
 
   async #read<T>(verb: keyof ClaimDesk, given: object): Promise<T> {

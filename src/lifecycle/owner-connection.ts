@@ -24,6 +24,9 @@ export interface Question {
   /** What cannot be known when no answer comes, and what to do then; null when nothing is changed by it. */
   readonly doubt: { readonly text: string; readonly leftovers: readonly string[] } | null;
   readonly signal?: AbortSignal | undefined;
+  /** How long the owner may say nothing of it. Default: the connection's. */
+  readonly timeoutMs?: number | undefined;
+  readonly onStep?: ((what: string) => void) | undefined;
 }
 
 export interface ConnectionOptions {
@@ -34,6 +37,8 @@ export interface ConnectionOptions {
 
 interface Waiting {
   readonly question: Question;
+  /** The owner is at it: its time begins anew. */
+  alive(): void;
   answer(value: unknown): void;
   fail(error: unknown): void;
 }
@@ -99,17 +104,21 @@ export class OwnerConnection {
     if (Buffer.byteLength(line) > mostRequestBytes) {
       throw new TypeError(`${verb}: the arguments take more than ${mostRequestBytes} bytes`);
     }
-    let timer = this.#timer(id);
-    const cancel = (): void => {
+    const timeoutMs = question.timeoutMs ?? this.#timeoutMs;
+    let timer = this.#timer(id, timeoutMs);
+    const alive = (): void => {
       clearTimeout(timer);
-      timer = this.#timer(id);
+      timer = this.#timer(id, timeoutMs);
+    };
+    const cancel = (): void => {
+      alive();
       this.#socket.write(`${JSON.stringify({ cancel: id } satisfies Cancel)}\n`);
     };
     signal?.addEventListener('abort', cancel, { once: true });
     this.#socket.ref();
     try {
       return await new Promise((answer, fail) => {
-        this.#waiting.set(id, { question, answer, fail });
+        this.#waiting.set(id, { question, alive, answer, fail });
         this.#socket.write(line);
       });
     } finally {
@@ -162,13 +171,13 @@ export class OwnerConnection {
   }
 
   /** What has arrived while this process was busy is read before the time is up. */
-  #timer(id: number): NodeJS.Timeout {
+  #timer(id: number, timeoutMs: number): NodeJS.Timeout {
     return setTimeout(() => {
       setImmediate(() => {
         const waiting = this.#waiting.get(id);
-        waiting?.fail(this.#inDoubt(waiting.question, this.#silent(this.#timeoutMs)));
+        waiting?.fail(this.#inDoubt(waiting.question, this.#silent(timeoutMs)));
       });
-    }, this.#timeoutMs);
+    }, timeoutMs);
   }
 
   #read(chunk: Buffer): void {
@@ -189,6 +198,10 @@ export class OwnerConnection {
       this.#greet(document);
     } else if ('closing' in document) {
       this.#farewell = true;
+    } else if (typeof document['id'] === 'number' && typeof document['step'] === 'string') {
+      const waiting = this.#waiting.get(document['id']);
+      waiting?.alive();
+      waiting?.question.onStep?.(document['step']);
     } else if (typeof document['id'] === 'number') {
       this.#answer(this.#waiting.get(document['id']), document);
     } else {

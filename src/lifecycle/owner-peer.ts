@@ -2,13 +2,13 @@ import type { Socket } from 'node:net';
 import { VdpaError } from '../errors.js';
 import { LineSplitter } from '../line-splitter.js';
 import { isTrusted, peerOf } from '../socket-peer.js';
-import type { ClaimDesk } from './claim-desk.js';
-import { parseDeskCall } from './desk-calls.js';
+import { parseDeskCall, type ServedDesk } from './desk-calls.js';
 import {
   type Answer,
   type Farewell,
   type Greeting,
   mostRequestBytes,
+  type Progress,
   parseLine,
   protocolError,
   protocolName,
@@ -26,7 +26,7 @@ export class OwnerPeer {
   /** Resolves when the connection has ended, and with it all that it asked for. */
   readonly done: Promise<void>;
   readonly #socket: Socket;
-  readonly #desk: ClaimDesk;
+  readonly #desk: ServedDesk;
   readonly #lines = new LineSplitter(mostRequestBytes);
   readonly #running = new Map<number, AbortController>();
   /** Whether it does not read what it was answered: until it does, nothing of it is begun. */
@@ -35,7 +35,7 @@ export class OwnerPeer {
   #state: 'open' | 'ended' | 'closing' | 'gone' = 'open';
   #settle: () => void = () => {};
 
-  constructor(socket: Socket, desk: ClaimDesk) {
+  constructor(socket: Socket, desk: ServedDesk) {
     this.#socket = socket;
     this.#desk = desk;
     this.done = new Promise((resolve) => {
@@ -141,7 +141,8 @@ export class OwnerPeer {
     const { signal } = controller;
     this.#running.set(id, controller);
     try {
-      const value = await call(this.#desk, signal);
+      const onStep = (step: string): void => this.#write({ id, step });
+      const value = await call(this.#desk, { signal, onStep });
       this.#running.delete(id);
       this.#write({ id, value });
     } catch (error) {
@@ -158,7 +159,7 @@ export class OwnerPeer {
     this.#write({ id, error: toWire(error) });
   }
 
-  #write(document: Answer | Greeting): void {
+  #write(document: Answer | Greeting | Progress): void {
     if (!this.#socket.writable) return;
     if (!this.#socket.write(`${JSON.stringify(document)}\n`)) this.#slow = true;
   }

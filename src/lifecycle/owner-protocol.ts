@@ -2,7 +2,7 @@ import { type ErrorCode, type Outcome, type Retry, VdpaError } from '../errors.j
 
 // What goes over the owner's socket, one JSON document a line (docs/agent.md). The owner begins with a
 // `Greeting`; then the peer sends `Request`s and `Cancel`s, and the owner an `Answer` to each request,
-// in the order in which they are done.
+// in the order in which they are done, and `Progress` before it.
 
 export const protocolName = 'vdpa-host-owner';
 export const protocolVersion = 1;
@@ -17,12 +17,12 @@ export interface Greeting {
 export interface Request {
   /** Chosen by the peer, and no other request's that is under way. */
   readonly id: number;
-  /** A method of `ClaimDesk`. */
+  /** A method of `ClaimDesk` or `GuestDesk`. */
   readonly verb: string;
   readonly arguments?: unknown;
 }
 
-/** Aborts a claim that is under way; says nothing of any other request. */
+/** Aborts a claim, an attach or a detach that is under way; says nothing of any other request. */
 export interface Cancel {
   /** The request's id. */
   readonly cancel: number;
@@ -32,6 +32,12 @@ export type Answer =
   | { readonly id: number; readonly value: unknown }
   /** Null: of a line that is no request. */
   | { readonly id: number | null; readonly error: WireError };
+
+/** What the owner is doing for a request that takes its time; its answer follows. */
+export interface Progress {
+  readonly id: number;
+  readonly step: string;
+}
 
 /** The owner's last line: it has begun nothing of what it has not answered. */
 export interface Farewell {

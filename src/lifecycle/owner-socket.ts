@@ -4,6 +4,8 @@ import { join, resolve } from 'node:path';
 import { VdpaError } from '../errors.js';
 import { SocketFolder } from '../socket-folder.js';
 import type { ClaimDesk } from './claim-desk.js';
+import type { ServedDesk } from './desk-calls.js';
+import type { GuestDesk } from './guest-desk.js';
 import { OwnerPeer } from './owner-peer.js';
 
 /** Further ones are closed at once, and may come again. */
@@ -28,10 +30,15 @@ export class OwnerSocket implements AsyncDisposable {
    * already has lost its owner, and is replaced.
    *
    * @param path of the store, with `.sock` after it; however long
-   * @param desk is asked what the peers ask
+   * @param claims is asked what the peers ask
+   * @param guests likewise; null: of guests nothing may be asked
    * @throws {VdpaError} `OWNER_SOCKET_FAILED`
    */
-  static async listen(path: string, desk: ClaimDesk): Promise<OwnerSocket> {
+  static async listen(
+    path: string,
+    claims: ClaimDesk,
+    guests: GuestDesk | null = null,
+  ): Promise<OwnerSocket> {
     const place = resolve(path);
     const fresh = `${place}.new`;
     let folder: SocketFolder | null = null;
@@ -48,7 +55,7 @@ export class OwnerSocket implements AsyncDisposable {
       chmodSync(made, 0o600);
       const { ino } = lstatSync(made, { bigint: true });
       renameSync(made, place);
-      const owner = new OwnerSocket(place, desk, server, folder, ino);
+      const owner = new OwnerSocket(place, { claims, guests }, server, folder, ino);
       rmdirSync(fresh);
       return owner;
     } catch (error) {
@@ -61,7 +68,7 @@ export class OwnerSocket implements AsyncDisposable {
 
   private constructor(
     path: string,
-    desk: ClaimDesk,
+    desk: ServedDesk,
     server: Server,
     folder: SocketFolder,
     inode: bigint,

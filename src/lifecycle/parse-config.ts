@@ -1,10 +1,20 @@
 import { z } from 'zod';
 import { VdpaError } from '../errors.js';
+import { defaultLibvirtUri } from '../guest/libvirt-driver.js';
+import { MonitorPath } from '../guest/monitor-path.js';
 import { issueTexts } from '../parsed.js';
 import { numaPolicies } from '../policy/numa-policy.js';
 import { defaultTrackingOptions } from './tracking-options.js';
 
 const dayMs = 86_400_000;
+
+const monitor = z.string().superRefine((path, context) => {
+  try {
+    new MonitorPath(path);
+  } catch (error) {
+    context.addIssue(error instanceof Error ? error.message : String(error));
+  }
+});
 
 const config = z.strictObject({
   deviceSpec: z.array(z.unknown()),
@@ -15,6 +25,15 @@ const config = z.strictObject({
   numa: z
     .strictObject({ policy: z.enum(numaPolicies).nullable().default(null) })
     .default({ policy: null }),
+  guests: z
+    .strictObject({
+      qmp: z.strictObject({ monitor }).nullable().default(null),
+      libvirt: z
+        .strictObject({ uri: z.string().min(1).default(defaultLibvirtUri) })
+        .nullable()
+        .default(null),
+    })
+    .default({ qmp: null, libvirt: null }),
 });
 
 /** @throws {VdpaError} `CONFIG_INVALID` */

@@ -30,29 +30,28 @@ export interface RecoveredClaim {
 }
 
 /**
- * Brings claims and guests together again after this process was killed: what was begun is finished when
- * all of it is there, or else undone. Claims themselves stay: whose they are is for `reconcile`.
+ * Brings a claim and its guest together again after this process was killed: what was begun is finished
+ * when all of it is there, or else undone. Claims themselves stay: whose they are is for `reconcile`.
+ *
+ * @returns null when by now it is in no guest
  */
-export async function recoverClaims(
+export async function recoverClaim(
   host: AttachingHost,
+  claim: Claim,
   options: RecoverOptions,
-): Promise<RecoveredClaim[]> {
-  const recovered: RecoveredClaim[] = [];
-  for (const claim of host.tracker.claims()) {
-    const { id, guest } = claim;
-    if (guest === null) continue;
+): Promise<RecoveredClaim | null> {
+  const { id, guest } = claim;
+  if (guest === null) return null;
+  options.signal?.throwIfAborted();
+  try {
     const place = options.place(guest);
+    const state = place === null ? 'unknown' : await recover(host, claim, place, options);
+    return { claim: id, guest, state, error: null };
+  } catch (error) {
     options.signal?.throwIfAborted();
-    try {
-      const state = place === null ? 'unknown' : await recover(host, claim, place, options);
-      recovered.push({ claim: id, guest, state, error: null });
-    } catch (error) {
-      options.signal?.throwIfAborted();
-      if (!(error instanceof VdpaError)) throw error;
-      recovered.push({ claim: id, guest, state: 'unknown', error });
-    }
+    if (!(error instanceof VdpaError)) throw error;
+    return { claim: id, guest, state: 'unknown', error };
   }
-  return recovered;
 }
 
 async function recover(

@@ -100,10 +100,16 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
     return this.#records.get(id) ?? null;
   }
 
+  /** Null: it was given back, or never made. */
+  claimOf(id: ClaimId): Claim | null {
+    return this.#claims.get(id) ?? null;
+  }
+
   /** All claims, or an instance's, in the order in which they were made. */
   claims(instance?: InstanceId): Claim[] {
-    const all = [...this.#claims.values()].sort((a, b) => a.fence - b.fence);
-    return instance === undefined ? all : all.filter((claim) => claim.instance === instance);
+    return [...this.#claims.values()]
+      .filter((claim) => instance === undefined || claim.instance === instance)
+      .sort((a, b) => a.fence - b.fence);
   }
 
   /** What is to be had at this moment, in the order in which it would be taken. */

@@ -10,12 +10,12 @@ const file = new URL('../../../docs/cli.md', import.meta.url);
 const block = /```console\n\$ vdpa-host ([^\n]*?)(; echo \$\?)?\n([\s\S]*?)```\n/g;
 
 async function outputOf(commandLine: string, withStatus: boolean): Promise<string> {
-  const { code, stdout, stderr } = await runCli(commandLine.split(' '), {
+  const { code, terminal } = await runCli(commandLine.split(' '), {
     isTty: true,
     columns: 130,
     env: { LANG: 'C.UTF-8', NO_COLOR: '1' },
   });
-  return stdout + stderr + (withStatus ? `${code}\n` : '');
+  return terminal + (withStatus ? `${code}\n` : '');
 }
 
 it('docs/cli.md shows what the command prints (UPDATE_EXAMPLES=1 writes it anew)', async () => {

@@ -16,6 +16,7 @@ export const fakeConfig: Config = {
   allowSoftwareDevices: false,
   retypeGraceMs: 10_000,
   numa: { policy: null },
+  guests: { qmp: { monitor: '/run/guests/{guest}.qmp' }, libvirt: null },
 };
 
 /** A desk over a tracker of its own: a card with three vDPA devices on net1, of which an instance has one. */

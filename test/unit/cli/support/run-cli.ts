@@ -4,8 +4,10 @@ import { run } from '../../../../src/cli/run.js';
 import type { VdpaHostOptions } from '../../../../src/index.js';
 import type { ClaimDesk } from '../../../../src/lifecycle/claim-desk.js';
 import type { Config } from '../../../../src/lifecycle/config.js';
+import type { GuestDesk } from '../../../../src/lifecycle/guest-desk.js';
 import type { StoreCheck } from '../../../../src/tracker/store-check.js';
 import { fakeConfig, fakeDesk } from './fake-desk.js';
+import { fakeGuests } from './fake-guests.js';
 import { fakeHost } from './fake-host.js';
 
 /** The store of docs/cli.md. */
@@ -27,6 +29,8 @@ export interface CliRun {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
+  /** Both, in the order in which they were written. */
+  readonly terminal: string;
   /** What the host was opened with; undefined when it was not. */
   readonly opened: VdpaHostOptions | undefined;
 }
@@ -39,15 +43,17 @@ export async function runCli(
     store = soundStore,
     config = fakeConfig,
     desk = fakeDesk(),
+    guests = fakeGuests(desk),
     ...io
   }: {
     host?: HostReader & HostChanger;
     store?: StoreCheck;
     config?: Config;
     desk?: ClaimDesk & AsyncDisposable;
+    guests?: GuestDesk;
   } & Partial<Pick<CliIo, 'isTty' | 'env' | 'columns' | 'signal' | 'now' | 'confirm'>> = {},
 ): Promise<CliRun> {
-  const texts = { stdout: '', stderr: '' };
+  const texts = { stdout: '', stderr: '', terminal: '' };
   let opened: VdpaHostOptions | undefined;
   const code = await run(
     argv,
@@ -60,10 +66,16 @@ export async function runCli(
       stdout: {
         write(text, taken) {
           texts.stdout += text;
+          texts.terminal += text;
           taken?.();
         },
       },
-      stderr: { write: (text) => (texts.stderr += text) },
+      stderr: {
+        write(text) {
+          texts.stderr += text;
+          texts.terminal += text;
+        },
+      },
     },
     {
       async openHost(options) {
@@ -73,7 +85,7 @@ export async function runCli(
       checkStore: async (file) => ({ ...store, file }),
       readConfig: async (path) => ({ ...config, path: path ?? config.path }),
       readClaims: async () => desk,
-      openDesk: async () => desk,
+      openDesk: async () => ({ claims: desk, guests, [Symbol.asyncDispose]: async () => {} }),
       async serve(_config, _options, { ready }) {
         ready(`${config.store}.sock`);
       },

@@ -1,0 +1,90 @@
+import { basename, dirname } from 'node:path';
+import { VdpaError } from '../errors.js';
+import type { GuestCallOptions, GuestDriver } from '../guest/guest-driver.js';
+import { LibvirtDriver } from '../guest/libvirt-driver.js';
+import { MonitorPath } from '../guest/monitor-path.js';
+import { QmpDriver } from '../guest/qmp-driver.js';
+import type { Logger } from '../logger.js';
+import type { InstanceId } from '../tracker/claim.js';
+import type { GuestPlace } from './guest-place.js';
+import { parseGuestReference, referenceText } from './guest-reference.js';
+
+/** Of the configuration: whose guests are listed, and which libvirt is asked. */
+export interface GuestsConfig {
+  /** Null: only those that are named are asked. */
+  readonly qmp: { readonly monitor: string } | null;
+  readonly libvirt: { readonly uri: string } | null;
+}
+
+/** What drives the guests that people name; each is opened when it is first needed. */
+export class GuestDrivers implements AsyncDisposable {
+  readonly #config: GuestsConfig;
+  readonly #logger: Logger | undefined;
+  /** By the folder of the monitors, and one of libvirt. */
+  readonly #drivers = new Map<string, GuestDriver>();
+  #closed = false;
+
+  constructor(config: GuestsConfig, logger?: Logger) {
+    this.#config = config;
+    this.#logger = logger;
+  }
+
+  /** @throws {TypeError} a reference that is none; @throws {VdpaError} `CLOSED` */
+  place(text: string): GuestPlace {
+    const guest = parseGuestReference(text);
+    const reference = referenceText(guest);
+    if (guest.kind === 'libvirt') {
+      return { driver: this.#libvirt(), guest: guest.domain as InstanceId, reference };
+    }
+    // A driver for all monitors of a folder: each of them serves one client at a time.
+    const folder = dirname(guest.path);
+    const driver = this.#driver(
+      `qmp:${folder}`,
+      () => new QmpDriver({ monitor: `${folder === '/' ? '' : folder}/{guest}` }),
+    );
+    return { driver, guest: basename(guest.path) as InstanceId, reference };
+  }
+
+  /** References of those that the configuration tells of, in order. @throws {VdpaError} of libvirt */
+  async configured(options: GuestCallOptions = {}): Promise<string[]> {
+    const { qmp, libvirt } = this.#config;
+    const references: string[] = [];
+    if (qmp !== null) {
+      const monitors = new MonitorPath(qmp.monitor);
+      for (const guest of await monitors.candidates()) references.push(`qmp:${monitors.of(guest)}`);
+    }
+    if (libvirt !== null) {
+      for (const guest of await this.#libvirt().guests(options))
+        references.push(`libvirt:${guest}`);
+    }
+    return references.sort();
+  }
+
+  /** Waits for the calls under way. Guests stay as they are. Idempotent. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#drivers.values()].map((driver) => driver.close()));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #libvirt(): GuestDriver {
+    const logger = this.#logger;
+    return this.#driver(
+      'libvirt',
+      () => new LibvirtDriver({ ...this.#config.libvirt, ...(logger !== undefined && { logger }) }),
+    );
+  }
+
+  #driver(key: string, make: () => GuestDriver): GuestDriver {
+    if (this.#closed) throw new VdpaError('CLOSED', 'the guests are not asked any more');
+    let driver = this.#drivers.get(key);
+    if (driver === undefined) {
+      driver = make();
+      this.#drivers.set(key, driver);
+    }
+    return driver;
+  }
+}

@@ -1,0 +1,166 @@
+import { VdpaError } from '../errors.js';
+import type { Claim, ClaimId } from '../tracker/claim.js';
+import type { VdpaHost } from '../vdpa-host.js';
+import type { AttachedClaim } from './attach-claim.js';
+import { claimedInterfaces, type PlugSelection } from './claimed-interface.js';
+import type {
+  AttachCall,
+  DetachCall,
+  DetachedClaim,
+  GuestDesk,
+  GuestListing,
+  PlugScope,
+} from './guest-desk.js';
+import type { GuestDrivers } from './guest-drivers.js';
+import { type GuestPlace, interfacesIn } from './guest-place.js';
+import type { RecoveredClaim } from './recover-claims.js';
+
+type PluggingHost = Pick<VdpaHost, 'attach' | 'detach' | 'recoverGuests' | 'tracker'>;
+
+type NamedGuests = Pick<GuestDrivers, 'place' | 'configured'>;
+
+/** The guests of a host, for those who name them by text: a person, or another process. */
+export class HostGuests implements GuestDesk {
+  readonly #host: PluggingHost;
+  readonly #drivers: NamedGuests;
+
+  constructor(host: PluggingHost, drivers: NamedGuests) {
+    this.#host = host;
+    this.#drivers = drivers;
+  }
+
+  async attach(call: AttachCall): Promise<AttachedClaim[]> {
+    const { devicesOf, guest, ...options } = call;
+    const place = this.#drivers.place(guest);
+    const attached: AttachedClaim[] = [];
+    const begun: PlugSelection[] = [];
+    for (const { claim, selection } of this.#selected(devicesOf)) {
+      try {
+        attached.push(await this.#host.attach(selection, place, options));
+      } catch (error) {
+        throw await this.#undone(begun, place, error);
+      }
+      // What it had before is not this call's to take out.
+      if (claim.guest === null) begun.push(selection);
+    }
+    return attached;
+  }
+
+  async detach(call: DetachCall): Promise<DetachedClaim[]> {
+    const { devicesOf, guest, release = true, ...options } = call;
+    const given = guest === undefined ? null : this.#drivers.place(guest);
+    const detached: DetachedClaim[] = [];
+    for (const { claim, selection } of this.#selected(devicesOf).reverse()) {
+      const devices = this.#devicesOf(claim, devicesOf);
+      const place = given ?? (claim.guest === null ? null : this.#drivers.place(claim.guest));
+      if (place !== null) await this.#host.detach(selection, place, { ...options, release });
+      else if (release) await this.#host.tracker.release({ claim: claim.id, devices });
+      detached.push({ claim: claim.id, guest: place?.reference ?? null, devices });
+    }
+    return detached;
+  }
+
+  async guests({
+    signal,
+  }: {
+    readonly signal?: AbortSignal | undefined;
+  } = {}): Promise<GuestListing[]> {
+    const claims = new Map<string, ClaimId[]>();
+    for (const reference of await this.#drivers.configured({ signal })) claims.set(reference, []);
+    for (const { id, guest } of this.#host.tracker.claims()) {
+      if (guest !== null) claims.set(guest, [...(claims.get(guest) ?? []), id]);
+    }
+    const sorted = [...claims].sort(([a], [b]) => (a < b ? -1 : 1));
+    return await Promise.all(sorted.map(([guest, own]) => this.#listing(guest, own, signal)));
+  }
+
+  /** As `VdpaHost.recoverGuests`. */
+  async recover(signal: AbortSignal): Promise<RecoveredClaim[]> {
+    const place = (reference: string): GuestPlace | null => {
+      try {
+        return this.#drivers.place(reference);
+      } catch (error) {
+        if (error instanceof TypeError) return null; // a program's own name for it
+        throw error;
+      }
+    };
+    return await this.#host.recoverGuests({ place, signal });
+  }
+
+  async #listing(
+    guest: string,
+    claims: readonly ClaimId[],
+    signal: AbortSignal | undefined,
+  ): Promise<GuestListing> {
+    try {
+      const interfaces = await interfacesIn(this.#drivers.place(guest), { signal });
+      return { guest, claims, interfaces, error: null };
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (!(error instanceof VdpaError || error instanceof TypeError)) throw error;
+      const code = error instanceof VdpaError ? error.code : 'NOT_SUPPORTED';
+      return { guest, claims, interfaces: [], error: { code, message: error.message } };
+    }
+  }
+
+  /** Each claim of it that has vDPA devices. @throws {VdpaError} `CLAIM_NOT_FOUND` */
+  #selected(scope: PlugScope): { readonly claim: Claim; readonly selection: PlugSelection }[] {
+    const { tracker } = this.#host;
+    if ('claim' in scope) {
+      const claim = tracker.claimOf(scope.claim);
+      if (claim !== null) return [{ claim, selection: { claim: claim.id } }];
+      throw notFound(`there is no claim ${scope.claim}: it was released, or never made`);
+    }
+    const { instance, port } = scope;
+    const found = tracker.claims(instance).flatMap((claim) => {
+      if (claim.migration !== null || this.#devicesOf(claim, scope).length === 0) return [];
+      return {
+        claim,
+        selection: port === undefined ? { claim: claim.id } : { instance, port },
+      };
+    });
+    if (found.length > 0) return found;
+    const what = port === undefined ? 'vDPA device' : `vDPA device for port ${port}`;
+    throw notFound(`instance ${instance} has claimed no ${what}`);
+  }
+
+  #devicesOf(claim: Claim, scope: PlugScope) {
+    const port = 'port' in scope ? scope.port : undefined;
+    return claimedInterfaces(this.#host.tracker, claim)
+      .filter((one) => port === undefined || one.port === port)
+      .map(({ deviceId }) => deviceId);
+  }
+
+  /** Newest first. @returns what is to be thrown */
+  async #undone(
+    begun: readonly PlugSelection[],
+    place: GuestPlace,
+    error: unknown,
+  ): Promise<unknown> {
+    const left: string[] = [];
+    for (const selection of begun.toReversed()) {
+      try {
+        await this.#host.detach(selection, place, { release: false });
+      } catch (failure) {
+        const what = 'claim' in selection ? `claim ${selection.claim}` : `port ${selection.port}`;
+        const why = failure instanceof Error ? failure.message : String(failure);
+        left.push(`${what} in ${place.reference}: ${why}`);
+      }
+    }
+    if (!(error instanceof VdpaError) || left.length === 0) return error;
+    const { code, message, errno, extack, step, retry, leftovers } = error;
+    return new VdpaError(code, message, {
+      errno,
+      extack,
+      step,
+      retry,
+      outcome: 'partial',
+      leftovers: [...leftovers, ...left],
+      cause: error,
+    });
+  }
+}
+
+function notFound(message: string): VdpaError {
+  return new VdpaError('CLAIM_NOT_FOUND', message, { retry: 'never' });
+}
