@@ -51,7 +51,7 @@ export function guestOf(values: Values, command: string): string | null {
     return referenceText(parseGuestReference(text));
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    throw new UsageError(`--${error.message.replace(/^guest: expected/, 'guest wants')}`, command);
+    throw new UsageError(`--guest: ${error.message}`, command);
   }
 }
 

@@ -15,7 +15,7 @@ export function parseGuestReference(text: string): GuestReference {
     return { kind, path: normalize(rest) };
   }
   throw new TypeError(
-    `guest: expected qmp:PATH, the absolute path of its monitor, or libvirt:DOMAIN, not ${JSON.stringify(text)}`,
+    `expected a guest as qmp:PATH, the absolute path of its monitor, or libvirt:DOMAIN, not ${JSON.stringify(text)}`,
   );
 }
 

@@ -3,7 +3,7 @@ import type { Claim, ClaimId } from './claim.js';
 import type { DeviceRecord } from './device-record.js';
 import { Draft, pfOf } from './draft.js';
 import type { Ledger } from './ledger.js';
-import { isOrphan, type Living } from './orphans.js';
+import { type Living, orphansOf } from './orphans.js';
 import { firstStatus, isHeld } from './transitions.js';
 
 export type TrackerFindingCode =
@@ -37,8 +37,9 @@ export function auditLedger(ledger: Ledger, living: Living | null): TrackerFindi
     const record = ledger.record(id);
     if (record !== undefined) findings.push(...recordFindings(record, ledger, draft));
   }
+  const isOrphan = living === null ? () => false : orphansOf(living);
   for (const claim of ledger.claims().sort((a, b) => (a.id < b.id ? -1 : 1))) {
-    findings.push(...claimFindings(claim, ledger, living));
+    findings.push(...claimFindings(claim, ledger, isOrphan(claim)));
   }
   return findings;
 }
@@ -76,9 +77,9 @@ function recordFindings(record: DeviceRecord, ledger: Ledger, draft: Draft): Tra
   return findings;
 }
 
-function claimFindings(claim: Claim, ledger: Ledger, living: Living | null): TrackerFinding[] {
+function claimFindings(claim: Claim, ledger: Ledger, isOrphan: boolean): TrackerFinding[] {
   const findings: TrackerFinding[] = [];
-  if (living !== null && isOrphan(claim, living)) {
+  if (isOrphan) {
     const whose =
       claim.migration === null ? `instance ${claim.instance}` : `migration ${claim.migration}`;
     findings.push({

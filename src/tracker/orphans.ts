@@ -18,14 +18,14 @@ export interface Living {
 }
 
 /**
- * Whether nobody who lives has the claim. One that was made for a migration lives and dies with that;
- * an instance's own lives as long as the instance does, here or on its way.
+ * Tells of a claim whether nobody who lives has it. One that was made for a migration lives and dies with
+ * that; an instance's own lives as long as the instance does, here or on its way.
  */
-export function isOrphan(claim: Claim, { instances, migrations = [], asOf }: Living): boolean {
-  if (asOf !== undefined && claim.fence > asOf) return false;
-  if (claim.migration !== null) return !migrations.some(({ id }) => id === claim.migration);
-  return (
-    !instances.includes(claim.instance) &&
-    !migrations.some(({ instance }) => instance === claim.instance)
-  );
+export function orphansOf({ instances, migrations = [], asOf }: Living): (claim: Claim) => boolean {
+  const alive = new Set([...instances, ...migrations.map(({ instance }) => instance)]);
+  const moving = new Set(migrations.map(({ id }) => id));
+  return ({ fence, instance, migration }) => {
+    if (asOf !== undefined && fence > asOf) return false;
+    return migration === null ? !alive.has(instance) : !moving.has(migration);
+  };
 }

@@ -13,7 +13,7 @@ import { VdpaError } from '../errors.js';
 import { type Connection, connect } from './sqlite-engine.js';
 import { sqliteCode, storeError } from './sqlite-error.js';
 import { holderText, type StoreHolder } from './store-holder.js';
-import { readOwner, removeOwner, writeOwner } from './store-owner.js';
+import { isOwnerHidden, readOwner, removeOwner, writeOwner } from './store-owner.js';
 import { notOpened } from './store-path.js';
 
 /** Who looks whether the lock is held holds it for that moment; nobody is turned away for that. */
@@ -68,7 +68,9 @@ export class StoreLock {
 export function holderOf(file: string): StoreHolder {
   if (!isLockFile(file)) return null;
   // Who may not take the lock cannot try it, and has only the owner's word.
-  if (!isWritable(`${file}.lock`)) return readOwner(file);
+  if (!isWritable(`${file}.lock`)) {
+    return readOwner(file) ?? (isOwnerHidden(file) ? 'unknown' : null);
+  }
   const db = connected(file);
   try {
     db.prepare('BEGIN IMMEDIATE').run();

@@ -34,6 +34,16 @@ export function writeOwner(file: string): void {
   }
 }
 
+/** Whether there is one that this process may not read. */
+export function isOwnerHidden(file: string): boolean {
+  try {
+    textOf(ownerFile(file));
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EACCES';
+  }
+}
+
 /** Null when it says nothing that holds: half written, or of a process that is gone. */
 export function readOwner(file: string): StoreOwner | null {
   try {

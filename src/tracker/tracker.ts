@@ -37,7 +37,7 @@ import { decideSync } from './decide-sync.js';
 import type { Decision } from './decision.js';
 import type { DeviceRecord } from './device-record.js';
 import { type Admission, Ledger } from './ledger.js';
-import { isOrphan, type Living } from './orphans.js';
+import { type Living, orphansOf } from './orphans.js';
 import { assertRequests, ownRequests } from './own-requests.js';
 import { type PoolSummary, poolSummaries } from './pool-summary.js';
 import type { Store } from './store.js';
@@ -276,7 +276,7 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
   async reconcile(living: Living): Promise<Claim[]> {
     assertLiving(living);
     if (this.#mustWait()) await this.#ready();
-    const orphans = this.#ledger.claims().filter((claim) => isOrphan(claim, living));
+    const orphans = this.#ledger.claims().filter(orphansOf(living));
     await this.#giveBack(orphans.map((claim) => ({ claim, devices: null })));
     return orphans;
   }

@@ -19,7 +19,7 @@ import { decideSync } from '../../src/tracker/decide-sync.js';
 import type { Decision } from '../../src/tracker/decision.js';
 import type { DeviceRecord } from '../../src/tracker/device-record.js';
 import { Ledger } from '../../src/tracker/ledger.js';
-import { isOrphan } from '../../src/tracker/orphans.js';
+import { orphansOf } from '../../src/tracker/orphans.js';
 import { assertRequests } from '../../src/tracker/own-requests.js';
 import { type DecideCase, differences, type RecordedCase } from './cases.js';
 import {
@@ -139,9 +139,7 @@ class RecordedHost {
         id: null,
         instance: instance as InstanceId,
       }));
-      const orphans = this.#ledger
-        .claims()
-        .filter((claim) => isOrphan(claim, { instances, migrations }));
+      const orphans = this.#ledger.claims().filter(orphansOf({ instances, migrations }));
       this.#make(
         decideRelease(
           this.#ledger,

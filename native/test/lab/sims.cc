@@ -1,5 +1,5 @@
-// Runs in the lab: makes or deletes network simulators by the hundred, where a process for each would
-// take minutes. `sims add NAME...`, `sims delete NAME...`.
+// Runs in the lab: makes or deletes network simulators by the hundred, where a process for each
+// would take minutes. `sims add NAME...`, `sims delete NAME...`.
 #include <chrono>
 #include <cstdio>
 #include <memory>

@@ -55,9 +55,12 @@ describe('attach', () => {
       '--mtu wants a whole number of bytes from 68 to 65535',
     ],
     [attach('--claim', 'c1', '--queue-pairs', '0'), '--queue-pairs wants a whole number from 1'],
-    [['attach', '--claim', 'c1', '--guest', 'vm1'], '--guest wants qmp:PATH'],
-    [['attach', '--claim', 'c1', '--guest', 'qmp:run/vm1'], '--guest wants qmp:PATH'],
-    [['attach', '--claim', 'c1', '--guest', 'libvirt:'], '--guest wants qmp:PATH'],
+    [['attach', '--claim', 'c1', '--guest', 'vm1'], '--guest: expected a guest as qmp:PATH'],
+    [
+      ['attach', '--claim', 'c1', '--guest', 'qmp:run/vm1'],
+      '--guest: expected a guest as qmp:PATH',
+    ],
+    [['attach', '--claim', 'c1', '--guest', 'libvirt:'], '--guest: expected a guest as qmp:PATH'],
   ])('%j is refused', async (argv, message) => {
     const { code, stderr, stdout } = await runCli(argv);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });

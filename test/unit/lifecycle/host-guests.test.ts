@@ -224,7 +224,7 @@ describe('another process', () => {
 
   test.each([
     [{ devicesOf: { instance: 'vm1' } }, 'guest: '],
-    [{ devicesOf: { instance: 'vm1' }, guest: 'vm1' }, 'guest: guest: expected qmp:PATH'],
+    [{ devicesOf: { instance: 'vm1' }, guest: 'vm1' }, 'guest: expected a guest as qmp:PATH'],
     [{ devicesOf: {}, guest }, 'devicesOf'],
     [{ devicesOf: { instance: 'vm1' }, guest, queuePairs: 0 }, 'queuePairs'],
     [{ devicesOf: { instance: 'vm1' }, guest, mtu: 1 }, 'mtu'],
@@ -258,7 +258,7 @@ describe('a reference', () => {
   test.each(['', 'vm1', 'qmp:', 'qmp:vm1.qmp', 'qmp:/run/{guest}.qmp', 'qmp:/run/', 'xen:vm1'])(
     'is none: %s',
     (text) => {
-      expect(() => parseGuestReference(text)).toThrow(/expected qmp:PATH/);
+      expect(() => parseGuestReference(text)).toThrow(/expected a guest as qmp:PATH/);
     },
   );
 });

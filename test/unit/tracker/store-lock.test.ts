@@ -32,6 +32,23 @@ test('a store that another process owns is locked, and the error names that proc
   expect(holderOf(path)).toMatchObject({ pid: owner.pid });
 });
 
+test('who may read nothing is not told that nobody owns it', async () => {
+  const path = newStorePath();
+  chmodSync(dirname(path), 0o755);
+  const store = new SqliteStore(path);
+  await store.open();
+  const module = new URL('../../../dist/tracker/store-lock.js', import.meta.url).href;
+  const look = `const { holderOf } = await import('${module}'); console.log(holderOf('${path}'))`;
+  const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups'];
+  const asNobody = () => {
+    const argv = [...nobody, process.execPath, '--input-type=module', '-e', look];
+    return execFileSync('setpriv', argv, { encoding: 'utf8' }).trim();
+  };
+  expect(asNobody()).toBe('unknown');
+  await store.close();
+  expect(asNobody()).toBe('null');
+});
+
 test('killing its owner frees a store', async () => {
   const path = newStorePath();
   const owner = await ownerOf(path);
