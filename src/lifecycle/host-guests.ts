@@ -52,7 +52,7 @@ export class HostGuests implements GuestDesk {
     const detached: DetachedClaim[] = [];
     for (const { claim, selection } of this.#selected(devicesOf).reverse()) {
       const devices = this.#devicesOf(claim, devicesOf);
-      const place = given ?? (claim.guest === null ? null : this.#drivers.place(claim.guest));
+      const place = given ?? (claim.guest === null ? null : this.#placeOf(claim.id, claim.guest));
       if (place !== null) await this.#host.detach(selection, place, { ...options, release });
       else if (release) await this.#host.tracker.release({ claim: claim.id, devices });
       detached.push({ claim: claim.id, guest: place?.reference ?? null, devices });
@@ -100,6 +100,20 @@ export class HostGuests implements GuestDesk {
       if (!(error instanceof VdpaError || error instanceof TypeError)) throw error;
       const code = error instanceof VdpaError ? error.code : 'NOT_SUPPORTED';
       return { guest, claims, interfaces: [], error: { code, message: error.message } };
+    }
+  }
+
+  /** @throws {VdpaError} `NOT_SUPPORTED` for a name that another program has given it */
+  #placeOf(claim: ClaimId, guest: string): GuestPlace {
+    try {
+      return this.#drivers.place(guest);
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      throw new VdpaError(
+        'NOT_SUPPORTED',
+        `claim ${claim} is in guest ${guest}, as the program calls it that put it there: detach it there, or say which guest that is`,
+        { retry: 'after-fix', cause: error },
+      );
     }
   }
 

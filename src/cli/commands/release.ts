@@ -11,12 +11,14 @@ export const command: Command = {
   usage: 'release --instance ID',
   description: [
     'Gives back all devices of an instance, or those of one claim. Asks the agent when one runs;',
-    'otherwise it opens the store itself. What nobody has is no error: it may be repeated.',
+    'otherwise it opens the store itself. What nobody has is no error: it may be repeated. What is in a',
+    'guest must be detached first.',
   ].join('\n'),
   options: {
     ...configOption,
     instance: { type: 'string', value: 'ID', help: 'all claims of this instance' },
     claim: { type: 'string', value: 'ID', help: 'this claim' },
+    force: { type: 'boolean', help: 'also what a guest may still have: only when it has ended' },
   },
   positionals: { min: 0, max: 0, what: 'no argument' },
 
@@ -27,8 +29,11 @@ export const command: Command = {
       throw new UsageError('release wants either --instance ID or --claim ID', 'release');
     }
     const open = await desk();
+    const force = values['force'] === true;
     const released = await open.release(
-      claim === null ? { instance: instance as InstanceId } : { claim: claim as ClaimId },
+      claim === null
+        ? { instance: instance as InstanceId, force }
+        : { claim: claim as ClaimId, force },
     );
     print({
       document: () => releaseDocument(released),

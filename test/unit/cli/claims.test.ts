@@ -68,6 +68,22 @@ describe('claim', () => {
 });
 
 describe('release', () => {
+  test.each([
+    [[], false],
+    [['--force'], true],
+  ])('with %j of what a guest has', async (more, force) => {
+    const asked: object[] = [];
+    const desk: ReturnType<typeof fakeDesk> = {
+      ...fakeDesk(),
+      release: async (selection) => {
+        asked.push(selection);
+        return [];
+      },
+    };
+    const { code } = await runCli(['release', '--claim', 'c1', ...more], { desk });
+    expect({ code, asked }).toEqual({ code: 0, asked: [{ claim: 'c1', force }] });
+  });
+
   test('gives back an instance’s devices, and may be repeated', async () => {
     const desk = fakeDesk();
     const first = await runCli(['release', '--instance', owner, '--json'], { desk });

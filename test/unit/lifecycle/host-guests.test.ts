@@ -173,6 +173,10 @@ describe('the guests', () => {
       { guest, claims: ['c2'], error: { code: 'GUEST_UNREACHABLE' } },
       { guest: 'our own name', claims: ['c1'], error: { code: 'NOT_SUPPORTED' } },
     ]);
+    await expect(guests.detach({ devicesOf: { claim: claimId('c1') } })).rejects.toMatchObject({
+      code: 'NOT_SUPPORTED',
+      message: expect.stringContaining('claim c1 is in guest our own name'),
+    });
     expect(await guests.recover(new AbortController().signal)).toMatchObject([
       { claim: 'c1', state: 'unknown', error: null },
       { claim: 'c2', state: 'unknown', error: { code: 'GUEST_UNREACHABLE' } },
