@@ -64,7 +64,8 @@ function known(said: readonly string[]): { has: Map<string, string>; doubt: stri
 test('processes share an owner that claims itself, and one that is killed loses nothing', async () => {
   using folder = new Folder();
   const store = join(folder.path, 'store');
-  await using owner = new Program('socket-owner', store, '200');
+  // Each keeps a third of its claims, and the victim however many it gets to.
+  await using owner = new Program('socket-owner', store, `${rounds * 3}`);
   await owner.lines(1);
   const socket = `${store}.sock`;
   const names = ['a', 'b', 'victim'];
