@@ -1,11 +1,9 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import * as command from '../support/lab-command.js';
 import {
   addDevice,
   bind,
@@ -21,12 +19,18 @@ import {
 
 eachOnBareHost();
 
-const main = new URL('../../dist/cli/main.js', import.meta.url).pathname;
 const stormingAgent = new URL('../support/storming-agent.mjs', import.meta.url).pathname;
 
 let folder: string;
 let config: string;
-const running: ChildProcess[] = [];
+const running: command.Started[] = [];
+const vdpaHost = (...argv: readonly string[]) => command.vdpaHost(config, ...argv);
+
+async function started(word: string, ...argv: readonly string[]): Promise<command.Started> {
+  const program = await command.started(word, ...argv);
+  running.push(program);
+  return program;
+}
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'agent-'));
@@ -37,45 +41,9 @@ beforeEach(() => {
   );
 });
 afterEach(async () => {
-  for (const child of running.splice(0)) {
-    if (child.exitCode !== null || child.signalCode !== null) continue;
-    child.kill('SIGKILL');
-    await once(child, 'exit');
-  }
+  await Promise.all(running.splice(0).map(command.killed));
   rmSync(folder, { recursive: true });
 });
-
-interface Outcome {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function vdpaHost(...argv: readonly string[]): Promise<Outcome> {
-  try {
-    const env = { ...process.env, VDPA_HOST_CONFIG: config };
-    const { stdout, stderr } = await promisify(execFile)(process.execPath, [main, ...argv], {
-      env,
-    });
-    return { code: 0, stdout, stderr };
-  } catch (error) {
-    const { code, stdout, stderr } = error as Outcome;
-    return { code, stdout, stderr };
-  }
-}
-
-/** Starts a program and waits for its word. */
-async function started(word: string, ...argv: readonly string[]): Promise<ChildProcess> {
-  const child = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'pipe'] });
-  running.push(child);
-  const lines: string[] = [];
-  for (const stream of [child.stdout, child.stderr]) {
-    createInterface({ input: stream }).on('line', (line) => lines.push(line));
-  }
-  await until(() => lines.some((line) => line.includes(word)) || child.exitCode !== null);
-  expect(lines.join('\n')).toContain(word);
-  return Object.assign(child, { lines });
-}
 
 function devices(count: number): void {
   enableVfs(pfA, count);
@@ -105,7 +73,7 @@ describe('the commands', () => {
   });
 
   test('ask the agent when one runs, and it sees devices come by itself', async () => {
-    const agent = await started('ready', main, 'agent', '--config', config);
+    const { child: agent } = await started('ready', command.main, 'agent', '--config', config);
     expect((await claimOne('vm1', 'c1')).stderr).toContain('CLAIM_UNSATISFIABLE');
     devices(1);
     await until(async () => (await claimOne('vm1', 'c1')).code === 0);
@@ -128,9 +96,7 @@ describe('the commands', () => {
 
   test('claim, release and delete in the middle of an agent’s own storm', async () => {
     devices(6);
-    const agent = (await started('ready', stormingAgent, config)) as ChildProcess & {
-      lines: string[];
-    };
+    const { child: agent, lines } = await started('ready', stormingAgent, config);
     const rounds = long ? 40 : 1;
     const ours = async (name: string): Promise<void> => {
       for (let round = 0; round < rounds; round++) {
@@ -152,7 +118,7 @@ describe('the commands', () => {
     await Promise.all([ours('one'), ours('two'), deleting]);
     agent.kill('SIGTERM');
     await once(agent, 'exit');
-    const told = JSON.parse(agent.lines.at(-1) ?? '');
+    const told = JSON.parse(lines.at(-1) ?? '');
     expect(told).toMatchObject({ doubled: [], left: [] });
     expect(told.claimed).toBeGreaterThan(0);
     expect(await vdpaHost('audit')).toMatchObject({ code: 0 });

@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { memoryMiB } from '../../../lab/guest/command.mjs';
 import type { WantedInterface } from '../../../src/guest/guest-interface.js';
 import { memoryLockOf } from '../../../src/guest/memory-lock.js';
 import { QmpDriver } from '../../../src/guest/qmp-driver.js';
@@ -9,7 +10,7 @@ import type { DeviceId } from '../../../src/host/device-id.js';
 import { KernelHost } from '../../../src/host/kernel-host.js';
 import { type GuestInterface, interfaceName } from '../../../src/index.js';
 import type { ClaimId } from '../../../src/tracker/claim.js';
-import { LabGuest, memoryMiB } from '../../support/lab-guest.js';
+import { LabGuest } from '../../support/lab-guest.js';
 import {
   addDevice,
   bind,
