@@ -58,12 +58,30 @@ printf '\n$ kill -INT %%1\n'
 kill -INT "$watch"
 wait
 
+# A guest starts meanwhile: Linux in QEMU, which takes its time on an emulated processor.
+mkdir /tmp/guests
+# Its console's input stays open; what it says of its NICs is kept.
+sleep infinity | node scripts/demo-guest.mjs /tmp/guests/vm1.qmp > /tmp/guests/console &
+guest=$!
+await-nics() {
+  for _ in {1..6000}; do
+    if [[ $(grep -a '^nics:' /tmp/guests/console | tail -1 | tr -d '\r') =~ ^nics:$1$ ]]; then
+      printf "in the guest: %s\n" "${BASH_REMATCH[0]}"
+      return
+    fi
+    sleep 0.05
+  done
+  echo "the guest did not say '$1'" >&2
+  exit 1
+}
+
 # Who has what: an agent owns the records, and every command asks it.
 mkdir /tmp/agent
 cat > /tmp/agent/config.json <<'JSON'
 {
   "deviceSpec": [{ "address": "0000:11:00.0", "physical_network": "physnet1" }],
-  "store": "claims"
+  "store": "claims",
+  "guests": { "qmp": { "monitor": "/tmp/guests/{guest}.qmp" } }
 }
 JSON
 export VDPA_HOST_CONFIG=/tmp/agent/config.json
@@ -73,11 +91,19 @@ node dist/cli/main.js agent 2> >(tee /tmp/agent/log >&2) &
 agent=$!
 until grep -qs 'ready' /tmp/agent/log; do sleep 0.05; done
 show vdpa-host pools
-show vdpa-host claim --instance vm1 --physnet physnet1 --id c1
+show vdpa-host claim --instance vm1 --physnet physnet1 --mac 52:54:00:00:00:01 --id c1
 show vdpa-host claims
 show vdpa-host claim --instance vm2 --physnet physnet1 --count 2 --id c2 || true
-show vdpa-host release --instance vm1
+
+# Into a running guest, and out again.
+await-nics ''
+show vdpa-host attach --instance vm1 --guest qmp:/tmp/guests/vm1.qmp
+await-nics ' .*'
+show vdpa-host guests
+show vdpa-host detach --instance vm1
+await-nics ''
 show vdpa-host audit
 printf '\n$ kill -TERM %%1\n'
 kill -TERM "$agent"
 wait "$agent"
+kill "$guest"

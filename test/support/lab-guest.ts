@@ -4,32 +4,14 @@ import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
-import { findGuest } from '../../lab/guest/guest.mjs';
-import { findQemu, type QemuSuite } from '../../lab/guest/qemu.mjs';
+import { type GuestCommandOptions, guestCommand } from '../../lab/guest/command.mjs';
 import { QmpConnection } from '../../src/guest/qmp-connection.js';
 import { isObject } from '../../src/guest/qmp-message.js';
 import type { InstanceId } from '../../src/tracker/claim.js';
 import { ended, long, until } from './lab-host.js';
 
-export interface GuestOptions {
-  /** Which QEMU; default the release's, in a long run that of the backports. */
-  readonly qemu?: QemuSuite | undefined;
-  /** PCIe root ports; default 2. */
-  readonly ports?: number | undefined;
-  /** Whether a Linux is booted; default no, nobody but the firmware runs. */
-  readonly boot?: boolean | undefined;
-  /** Whether nothing runs until `cont`. */
-  readonly paused?: boolean | undefined;
-  /** Bytes of locked memory that QEMU may have, and no more; default unlimited. */
-  readonly memoryLock?: number | undefined;
-  /** Of QEMU; more of them. */
-  readonly arguments?: readonly string[] | undefined;
-}
-
-/** MiB of a guest's memory. */
-export const memoryMiB = 128;
-
-const noLimit = 'unlimited';
+/** Which QEMU is the release's by default, in a long run that of the backports. */
+export type GuestOptions = Omit<GuestCommandOptions, 'monitors'>;
 
 /** A guest in QEMU, inside the lab. */
 export class LabGuest implements AsyncDisposable {
@@ -62,46 +44,16 @@ export class LabGuest implements AsyncDisposable {
   private constructor(folder: string, id: string, options: GuestOptions) {
     this.id = id as InstanceId;
     this.#folder = folder;
-    const {
-      qemu = long ? 'backports' : 'release',
-      ports = 2,
-      boot = false,
-      paused = false,
-    } = options;
-    const program = findQemu(qemu);
-    const kernel = boot ? findGuest() : null;
-    if (program === undefined || kernel === undefined) throw new Error('the lab has no guest');
-    const monitor = (name: string): string[] => [
-      '-qmp',
-      `unix:${join(folder, `${id}.${name}`)},server=on,wait=off`,
-    ];
-    const argv = [
-      ...['prlimit', `--memlock=${options.memoryLock ?? noLimit}`],
-      ...program.argv,
-      ...['-machine', 'q35', '-accel', 'tcg,tb-size=32', '-cpu', 'max', '-m', `${memoryMiB}`],
-      ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
-      // PCIe's own hot-plug: without an operating system, that of ACPI never tells of a removal.
-      ...['-global', 'ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off'],
-      ...Array.from({ length: ports }, (_, port) => [
-        '-device',
-        `pcie-root-port,id=rp${port},chassis=${port + 1},slot=${port + 1}`,
-      ]).flat(),
-      ...monitor('qmp'),
-      ...monitor('own'),
-      ...['-serial', 'stdio'],
-      ...(paused ? ['-S'] : []),
-      ...(kernel !== null
-        ? [
-            ...['-kernel', kernel.kernel, '-initrd', kernel.initrd, '-append'],
-            'console=ttyS0 quiet panic=-1 nokaslr tsc=reliable',
-          ]
-        : []),
-      ...(options.arguments ?? []),
-    ];
+    const monitors = ['qmp', 'own'].map((name) => join(folder, `${id}.${name}`));
+    const { argv, env } = guestCommand({
+      qemu: long ? 'backports' : 'release',
+      ...options,
+      monitors,
+    });
     const [command = '', ...rest] = argv;
     this.process = spawn(command, rest, {
       stdio: ['pipe', 'pipe', 'inherit'],
-      env: { ...process.env, ...program.env },
+      env: { ...process.env, ...env },
     });
     if (this.process.stdout === null) throw new Error('no console');
     this.#lines = createInterface({ input: this.process.stdout });

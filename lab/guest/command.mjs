@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// @ts-check
+// The command that runs a guest in QEMU, inside the lab.
+
+import { LabError } from '../lab-error.mjs';
+import { findGuest } from './guest.mjs';
+import { findQemu } from './qemu.mjs';
+
+/** @import { QemuSuite } from './qemu.mjs' */
+
+/** MiB of a guest's memory. */
+export const memoryMiB = 128;
+
+/**
+ * @typedef {object} GuestCommandOptions
+ * @property {readonly string[]} monitors paths of its QMP sockets
+ * @property {QemuSuite | undefined} [qemu] which QEMU. release
+ * @property {number | undefined} [ports] PCIe root ports. 2
+ * @property {boolean | undefined} [boot] whether a Linux is booted; else nobody but the firmware runs
+ * @property {boolean | undefined} [paused] whether nothing runs until `cont`
+ * @property {number | undefined} [memoryLock] bytes of locked memory that QEMU may have. No limit
+ * @property {readonly string[] | undefined} [arguments] of QEMU; more of them
+ */
+
+/**
+ * Its console is the program's input and output.
+ *
+ * @param {GuestCommandOptions} options
+ * @returns {{ argv: string[], env: Record<string, string> }}
+ * @throws {LabError} when the lab has no guest
+ */
+export function guestCommand(options) {
+  const { monitors, qemu = 'release', ports = 2, boot = false, paused = false } = options;
+  const program = findQemu(qemu);
+  const kernel = boot ? findGuest() : null;
+  if (program === undefined || kernel === undefined) throw new LabError('the lab has no guest');
+  const argv = [
+    ...['prlimit', `--memlock=${options.memoryLock ?? 'unlimited'}`],
+    ...program.argv,
+    ...['-machine', 'q35', '-accel', 'tcg,tb-size=32', '-cpu', 'max', '-m', `${memoryMiB}`],
+    ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
+    // PCIe's own hot-plug: without an operating system, that of ACPI never tells of a removal.
+    ...['-global', 'ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off'],
+    ...Array.from({ length: ports }, (_, port) => [
+      '-device',
+      `pcie-root-port,id=rp${port},chassis=${port + 1},slot=${port + 1}`,
+    ]).flat(),
+    ...monitors.flatMap((path) => ['-qmp', `unix:${path},server=on,wait=off`]),
+    ...['-serial', 'stdio'],
+    ...(paused ? ['-S'] : []),
+    ...(kernel !== null
+      ? [
+          ...['-kernel', kernel.kernel, '-initrd', kernel.initrd, '-append'],
+          'console=ttyS0 quiet panic=-1 nokaslr tsc=reliable',
+        ]
+      : []),
+    ...(options.arguments ?? []),
+  ];
+  return { argv, env: program.env };
+}
