@@ -30,6 +30,7 @@ describe('a configuration', () => {
       allowSoftwareDevices: false,
       retypeGraceMs: 10_000,
       numa: { policy: null },
+      guests: { qmp: null, libvirt: null },
     });
   });
 
