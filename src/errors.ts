@@ -144,3 +144,10 @@ export class VdpaError extends Error {
     this.leftovers = details.leftovers ?? [];
   }
 }
+
+/** The same error in other words, and with what is changed of the rest. */
+export function restated(error: VdpaError, message: string, changed: VdpaErrorDetails): VdpaError {
+  const { code, errno, extack, attributeOffset, step, outcome, retry, leftovers } = error;
+  const kept = { errno, extack, attributeOffset, step, outcome, retry, leftovers, cause: error };
+  return new VdpaError(code, message, { ...kept, ...changed });
+}

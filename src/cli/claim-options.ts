@@ -1,4 +1,4 @@
-import type { InstanceId } from '../tracker/claim.js';
+import type { ClaimId, InstanceId } from '../tracker/claim.js';
 import type { CommandOptions, OptionValue } from './command.js';
 import { UsageError } from './usage-error.js';
 
@@ -26,6 +26,18 @@ export function neededText(values: Values, name: string, command: string): strin
   const text = textOf(values, name, command);
   if (text === null) throw new UsageError(`${command} wants --${name}`, command);
   return text;
+}
+
+/** Whose devices a command is about. @throws {UsageError} unless it is one of the two */
+export function instanceOrClaim(
+  values: Values,
+  command: string,
+): { readonly instance: InstanceId } | { readonly claim: ClaimId } {
+  const instance = textOf(values, 'instance', command);
+  const claim = textOf(values, 'claim', command);
+  if (instance !== null && claim === null) return { instance: instance as InstanceId };
+  if (claim !== null && instance === null) return { claim: claim as ClaimId };
+  throw new UsageError(`${command} wants either --instance ID or --claim ID`, command);
 }
 
 /** Instances that live, of an option that may be given several times; null when it was not given. */

@@ -1,8 +1,7 @@
 import type { PlugScope } from '../lifecycle/guest-desk.js';
 import { parseGuestReference, referenceText } from '../lifecycle/guest-reference.js';
 import type { PortId } from '../policy/device-request.js';
-import type { ClaimId, InstanceId } from '../tracker/claim.js';
-import { textOf } from './claim-options.js';
+import { instanceOrClaim, textOf } from './claim-options.js';
 import type { CommandContext, CommandOptions, OptionValue } from './command.js';
 import { UsageError } from './usage-error.js';
 import { milliseconds } from './whole-number.js';
@@ -27,20 +26,11 @@ export const plugOptions: CommandOptions = {
 
 /** @throws {UsageError} */
 export function scopeOf(values: Values, command: string): PlugScope {
-  const instance = textOf(values, 'instance', command);
-  const claim = textOf(values, 'claim', command);
+  const scope = instanceOrClaim(values, command);
   const port = textOf(values, 'port', command);
-  if ((instance === null) === (claim === null)) {
-    throw new UsageError(`${command} wants either --instance ID or --claim ID`, command);
-  }
-  if (claim === null) {
-    return {
-      instance: instance as InstanceId,
-      ...(port !== null && { port: port as PortId }),
-    };
-  }
-  if (port !== null) throw new UsageError('--port goes with --instance', command);
-  return { claim: claim as ClaimId };
+  if (port === null) return scope;
+  if ('claim' in scope) throw new UsageError('--port goes with --instance', command);
+  return { ...scope, port: port as PortId };
 }
 
 /** @throws {UsageError} */

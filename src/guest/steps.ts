@@ -1,4 +1,4 @@
-import { type Outcome, VdpaError } from '../errors.js';
+import { type Outcome, restated, VdpaError } from '../errors.js';
 
 /** One step of a change that is done as a whole or not at all. */
 export interface Step {
@@ -81,7 +81,7 @@ async function undone(begun: readonly Step[], error: unknown): Promise<unknown> 
   const changed =
     begun.slice(0, -1).some(({ undo }) => undo !== undefined) ||
     (failed?.undo !== undefined && error.outcome !== 'unchanged');
-  return restated(error, failed, changed ? 'undone' : 'unchanged', error.leftovers);
+  return ofStep(error, failed, changed ? 'undone' : 'unchanged', error.leftovers);
 }
 
 function incomplete(
@@ -110,20 +110,15 @@ function incomplete(
   );
 }
 
-function restated(
+function ofStep(
   error: VdpaError,
   failed: Step | undefined,
   outcome: Outcome,
   leftovers: readonly string[],
 ): VdpaError {
-  const { code, message, errno, extack, attributeOffset, retry } = error;
-  return new VdpaError(code, message, {
-    errno,
-    extack,
-    attributeOffset,
+  return restated(error, error.message, {
     step: failed?.what ?? error.step,
     outcome: leftovers.length > 0 ? 'partial' : outcome,
-    retry,
     leftovers,
     cause: error.cause ?? error,
   });

@@ -1,4 +1,4 @@
-import { VdpaError } from '../errors.js';
+import { restated, VdpaError } from '../errors.js';
 import { type NetworkBackend, noNetworkBackend } from '../guest/network-backend.js';
 import type { Claim } from '../tracker/claim.js';
 import { assertInNoOtherGuest } from '../tracker/claim-in-guest.js';
@@ -52,7 +52,7 @@ export async function detachClaim(
         await networkCall(() => network.unplug(port, context, { signal }));
       }
     } catch (error) {
-      throw restated(error, claim, left.length < own.length, left);
+      throw staying(error, claim, left.length < own.length, left);
     }
     left.shift();
   }
@@ -69,16 +69,10 @@ export async function detachClaim(
 }
 
 /** What is still in the guest, for whoever goes on. */
-function restated(error: unknown, { id }: Claim, some: boolean, left: readonly string[]): unknown {
+function staying(error: unknown, { id }: Claim, some: boolean, left: readonly string[]): unknown {
   if (!(error instanceof VdpaError)) return error;
-  const { code, message, errno, extack, retry, step, outcome, leftovers } = error;
-  return new VdpaError(code, `claim ${id} stays: ${message}`, {
-    errno,
-    extack,
-    step,
-    retry,
-    outcome: some ? 'partial' : outcome,
-    leftovers: [...leftovers, ...left],
-    cause: error,
+  return restated(error, `claim ${id} stays: ${error.message}`, {
+    outcome: some ? 'partial' : error.outcome,
+    leftovers: [...error.leftovers, ...left],
   });
 }

@@ -1,4 +1,4 @@
-import { VdpaError } from '../errors.js';
+import { restated, VdpaError } from '../errors.js';
 import type { Claim, ClaimId } from '../tracker/claim.js';
 import type { VdpaHost } from '../vdpa-host.js';
 import type { AttachedClaim } from './attach-claim.js';
@@ -162,15 +162,9 @@ export class HostGuests implements GuestDesk {
       }
     }
     if (!(error instanceof VdpaError) || left.length === 0) return error;
-    const { code, message, errno, extack, step, retry, leftovers } = error;
-    return new VdpaError(code, message, {
-      errno,
-      extack,
-      step,
-      retry,
+    return restated(error, error.message, {
       outcome: 'partial',
-      leftovers: [...leftovers, ...left],
-      cause: error,
+      leftovers: [...error.leftovers, ...left],
     });
   }
 }

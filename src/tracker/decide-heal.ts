@@ -9,12 +9,12 @@ import { freeDevice, isHeld } from './transitions.js';
 /** Sets right what `auditLedger` calls healable: who has a device is what record and claim agree on. */
 export function decideHeal(ledger: Ledger, living: Living | null): Decision {
   const draft = new Draft(ledger);
-  const isOrphan = living === null ? null : orphansOf(living);
+  const isOrphan = orphansOf(living);
   for (const claim of ledger.claims()) {
     const devices = claim.devices.filter(
       ({ deviceId }) => draft.device(deviceId)?.claimId === claim.id,
     );
-    if (isOrphan?.(claim)) giveBack(draft, ledger, { claim, devices: null });
+    if (isOrphan(claim)) giveBack(draft, ledger, { claim, devices: null });
     else if (devices.length < claim.devices.length) {
       draft.setClaim(claim.id, devices.length === 0 ? null : { ...claim, devices });
     }

@@ -20,8 +20,12 @@ export interface Living {
 /**
  * Tells of a claim whether nobody who lives has it. One that was made for a migration lives and dies with
  * that; an instance's own lives as long as the instance does, here or on its way.
+ *
+ * @param living null: nobody knows, and no claim is one
  */
-export function orphansOf({ instances, migrations = [], asOf }: Living): (claim: Claim) => boolean {
+export function orphansOf(living: Living | null): (claim: Claim) => boolean {
+  if (living === null) return () => false;
+  const { instances, migrations = [], asOf } = living;
   const alive = new Set([...instances, ...migrations.map(({ instance }) => instance)]);
   const moving = new Set(migrations.map(({ id }) => id));
   return ({ fence, instance, migration }) => {

@@ -1,8 +1,6 @@
-import type { ClaimId, InstanceId } from '../../tracker/claim.js';
-import { configOption, textOf } from '../claim-options.js';
+import { configOption, instanceOrClaim } from '../claim-options.js';
 import type { Command } from '../command.js';
 import { releaseDocument } from '../documents/claim-documents.js';
-import { UsageError } from '../usage-error.js';
 import { releaseLines } from '../view/claims-view.js';
 
 export const command: Command = {
@@ -23,18 +21,9 @@ export const command: Command = {
   positionals: { min: 0, max: 0, what: 'no argument' },
 
   async run({ desk, print, terminal, values }) {
-    const instance = textOf(values, 'instance', 'release');
-    const claim = textOf(values, 'claim', 'release');
-    if ((instance === null) === (claim === null)) {
-      throw new UsageError('release wants either --instance ID or --claim ID', 'release');
-    }
-    const open = await desk();
+    const selection = instanceOrClaim(values, 'release');
     const force = values['force'] === true;
-    const released = await open.release(
-      claim === null
-        ? { instance: instance as InstanceId, force }
-        : { claim: claim as ClaimId, force },
-    );
+    const released = await (await desk()).release({ ...selection, force });
     print({
       document: () => releaseDocument(released),
       lines: () => releaseLines(released, terminal),
