@@ -52,6 +52,16 @@ export default defineConfig({
       // Run inside the lab's kernel: one processor, so one file after the other.
       { test: { name: 'lab', include: ['test/lab/*.test.ts'], ...insideLab } },
       { test: { name: 'lab-guest', include: ['test/lab/guest/*.test.ts'], ...insideLab } },
+      // Libvirt's daemon takes its time there.
+      {
+        test: {
+          name: 'lab-libvirt',
+          include: ['test/lab/libvirt/*.test.ts'],
+          ...insideLab,
+          testTimeout: long ? 1_800_000 : 600_000,
+          hookTimeout: 600_000,
+        },
+      },
       { test: { name: 'lab-scale', include: ['test/lab/scale/*.test.ts'], ...insideLab } },
       // Inside the machine in QEMU, which is slower by far.
       {

@@ -75,3 +75,10 @@ export async function alternate(rounds, ours, theirs, warmUps = 2) {
   }
   return { ours: a, theirs: b };
 }
+
+/** How long something takes, in ms. @param {() => Promise<unknown>} work */
+export async function timed(work) {
+  const started = performance.now();
+  await work();
+  return performance.now() - started;
+}

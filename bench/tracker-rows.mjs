@@ -20,7 +20,7 @@ function noStore() {
     open: async () => ({
       epoch: 'none',
       revision: 0,
-      state: { devices: [], claims: [], fence: 0 },
+      state: { devices: [], claims: [], operations: [], fence: 0 },
     }),
     commit: async (changes) => changes.map(() => ({ committed: true, revision: 1 })),
     changes: async () => null,

@@ -9,7 +9,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { openNativeHost } from './internals.mjs';
 import { VdpaHost } from './library.mjs';
 import { atMost, row } from './row.mjs';
-import { alternate, compare } from './statistics.mjs';
+import { alternate, compare, timed } from './statistics.mjs';
 
 /** @import { Plan } from './plan.mjs' */
 /** @import { HostWatch, VdpaHost as Host } from '../src/index.js' */
@@ -335,13 +335,6 @@ async function idleRow(host, devices) {
   } finally {
     await watch.close();
   }
-}
-
-/** @param {() => Promise<unknown>} work */
-async function timed(work) {
-  const started = performance.now();
-  await work();
-  return performance.now() - started;
 }
 
 /**

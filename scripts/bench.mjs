@@ -14,6 +14,9 @@ import { storeRows } from '../bench/store-rows.mjs';
 import { renderTable } from '../bench/table.mjs';
 import { trackerRows } from '../bench/tracker-rows.mjs';
 import { ensureLab } from '../lab/build.mjs';
+import { cacheDir } from '../lab/cache.mjs';
+import { ensureQemu } from '../lab/guest/qemu.mjs';
+import { ensureLibvirt } from '../lab/libvirt/libvirt.mjs';
 import { runInLab } from '../lab/run.mjs';
 import { machineRelease, unpackFromSuite } from '../lab/suites.mjs';
 import { ensurePackages } from './apt.mjs';
@@ -26,7 +29,8 @@ const programs = join(root, 'build/bench');
 /** The host of the full size, for what is measured outside the lab. */
 const capture = join(programs, 'host.tar.gz');
 const keptBytes = String(256 << 20);
-const suite = new URL('../bench/suite.mjs', import.meta.url).pathname;
+const suite = join(root, 'bench/suite.mjs');
+const guestSuite = join(root, 'bench/guest-suite.mjs');
 
 /** The C programs, static: in the lab a dynamic one takes ten times as long to start. */
 async function compilePrograms() {
@@ -49,26 +53,28 @@ async function unpackUdevadm() {
 }
 
 /**
- * All rows of one size, in a lab of its own.
+ * Rows that are measured in a lab of their own.
  *
- * @param {number} devices
- * @param {string} udevadm
+ * @param {readonly string[]} program with its arguments
+ * @param {Record<string, number>} nic
  * @returns {Promise<{ kernel: string, rows: Row[] }>}
  */
-async function measure(devices, udevadm) {
-  const { status, error, stdout } = await runInLab(
-    [process.execPath, suite, String(devices), programs, udevadm, capture],
-    {
-      nic: { npf: 8, totalvfs: 255 },
-      autoprobe: false,
-      memoryMiB: 3072,
-      // A page fault takes some 65 us here. So that the figures are not about those, the allocators of
-      // all sides keep the memory that they are given back.
-      env: { MALLOC_TRIM_THRESHOLD_: keptBytes, MALLOC_MMAP_THRESHOLD_: keptBytes },
-      timeoutMs: 600_000,
-      onStderr: (chunk) => process.stderr.write(chunk),
+async function measure(program, nic) {
+  const { status, error, stdout } = await runInLab([process.execPath, ...program], {
+    nic,
+    autoprobe: false,
+    memoryMiB: 3072,
+    // A page fault takes some 65 us here. So that the figures are not about those, the allocators of
+    // all sides keep the memory that they are given back.
+    env: {
+      MALLOC_TRIM_THRESHOLD_: keptBytes,
+      MALLOC_MMAP_THRESHOLD_: keptBytes,
+      // Its HOME is not ours, and QEMU lies in our cache.
+      VDPA_HOST_CACHE: cacheDir(),
     },
-  );
+    timeoutMs: 600_000,
+    onStderr: (chunk) => process.stderr.write(chunk),
+  });
   if (error !== null) throw new StepFailed(error);
   if (status !== 0) throw new StepFailed(`the benchmarks in the lab ended with ${status}`);
   return JSON.parse(stdout);
@@ -87,6 +93,8 @@ await script(async () => {
   });
   const udevadm = await part('lab', async () => {
     await ensureLab();
+    await ensureQemu('release');
+    await ensureLibvirt('release');
     return await unpackUdevadm();
   });
   let kernel = '';
@@ -94,11 +102,15 @@ await script(async () => {
   const rows = [];
   for (const devices of sizes) {
     await part(`${devices} devices`, async () => {
-      const measured = await measure(devices, udevadm);
+      const program = [suite, String(devices), programs, udevadm, capture];
+      const measured = await measure(program, { npf: 8, totalvfs: 255 });
       kernel = measured.kernel;
       rows.push(...measured.rows);
     });
   }
+  await part('guests', async () => {
+    rows.push(...(await measure([guestSuite], { npf: 2, totalvfs: 16 })).rows);
+  });
   await part('event loop', async () => {
     rows.push(...(await eventLoopRows(capture, fullSize)));
   });

@@ -128,7 +128,11 @@ async function checkPlainBuild() {
       npm_config_disturl: 'http://127.0.0.1:1/',
     };
     const flags = [`--nodedir=${nodePrefix()}`, '--release', '--jobs=max'];
-    await run(process.execPath, [gyp, 'rebuild', ...flags], { cwd: copy, env, show: 'failure' });
+    await run(process.execPath, [gyp, 'rebuild', ...flags], {
+      cwd: copy,
+      env,
+      show: 'failure',
+    });
     const addon = join(copy, 'build/Release/vdpa_host.node');
     const look = `const { Host } = require('${addon}'); process.exit(typeof Host === 'function' ? 0 : 1)`;
     await run(process.execPath, ['-e', look], { env, show: 'failure' });

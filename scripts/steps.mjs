@@ -1,6 +1,8 @@
 // @ts-check
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { spawn } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
+import { constants, setPriority } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -32,6 +34,20 @@ export class StepFailed extends Error {
 /** Errors whose message is for people and says all. */
 const toldErrors = ['StepFailed', 'PackagesError', 'LabError'];
 
+/** Whether what is being done leaves the processor to others. @type {AsyncLocalStorage<boolean>} */
+const patient = new AsyncLocalStorage();
+
+/**
+ * Does work whose commands take only the processor time that others leave.
+ *
+ * @template T
+ * @param {() => Promise<T>} work
+ * @returns {Promise<T>}
+ */
+export async function yielding(work) {
+  return await patient.run(true, work);
+}
+
 /**
  * Runs a command to its end.
  *
@@ -45,6 +61,9 @@ const toldErrors = ['StepFailed', 'PackagesError', 'LabError'];
 export async function run(command, args, { cwd = root, env = process.env, show = 'live' } = {}) {
   const how = show === 'live' ? 'inherit' : 'pipe';
   const child = spawn(command, args, { cwd, env, stdio: ['ignore', how, how] });
+  if (patient.getStore() && child.pid !== undefined) {
+    setPriority(child.pid, constants.priority.PRIORITY_LOW);
+  }
   /** @type {Buffer[]} */
   const stdout = [];
   /** @type {Buffer[]} */

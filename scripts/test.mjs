@@ -6,10 +6,12 @@ import { ensureLab } from '../lab/build.mjs';
 import { cacheDir } from '../lab/cache.mjs';
 import { ensureGuest } from '../lab/guest/guest.mjs';
 import { ensureQemu } from '../lab/guest/qemu.mjs';
+import { ensureLibvirt } from '../lab/libvirt/libvirt.mjs';
+import { lastLines } from '../lab/outcome.mjs';
 import { runInLab } from '../lab/run.mjs';
 import { checkNodeVersions } from './node-versions.mjs';
 import { ensureAddon, ensureBuilt, ensureNativeTests } from './products.mjs';
-import { part, printTimes, root, run, StepFailed, script } from './steps.mjs';
+import { part, printTimes, root, run, StepFailed, script, yielding } from './steps.mjs';
 
 const long = process.argv.includes('--long');
 const length = long ? 'long' : 'short';
@@ -32,8 +34,8 @@ async function check(name, work) {
     try {
       await work();
     } catch (error) {
-      if (!(error instanceof StepFailed)) throw error;
-      failures.push(`${name}: ${error.message}`);
+      if (!(error instanceof StepFailed)) console.error(error);
+      failures.push(`${name}: ${error instanceof Error ? error.message : error}`);
     }
   });
 }
@@ -87,22 +89,25 @@ async function hostTests(name, projects, env = {}) {
  * @param {string} name
  * @param {readonly string[]} projects
  * @param {Record<string, string | number>} nic parameters of the NIC module
- * @param {{ machine?: 'uml' | 'qemu', shard?: string }} [how] which share of the files, as 1/2
+ * @param {'uml' | 'qemu'} [machine]
  */
-async function labTests(name, projects, nic, { machine = 'uml', shard = '1/1' } = {}) {
-  const command = [node, ...vitest(name, projects), `--shard=${shard}`];
-  const { status, error, stdout, stderr } = await runInLab(command, {
+async function labTests(name, projects, nic, machine = 'uml') {
+  const command = [node, ...vitest(name, projects)];
+  const { status, error, stdout, stderr, kernelLog } = await runInLab(command, {
     machine,
     nic,
     autoprobe: false,
     memoryMiB: 3072,
     // For what hangs: a busy machine may be five times slower than usual.
-    timeoutMs: long ? 3_600_000 : 900_000,
+    timeoutMs: long ? 7_200_000 : 1_800_000,
     // Its HOME is not ours, and what guests are made of lies in our cache.
     env: { VDPA_HOST_TEST: length, VDPA_HOST_CACHE: cacheDir() },
   });
   process.stderr.write(stdout + stderr);
-  if (error !== null) throw new StepFailed(error);
+  if (error !== null) {
+    console.error(`The end of the kernel's log:\n${lastLines(kernelLog)}`);
+    throw new StepFailed(error);
+  }
   count(name);
   if (status !== 0) throw new StepFailed(`vitest in the lab ended with ${status}`);
 }
@@ -124,7 +129,9 @@ async function nativeUnits() {
 /** Every fuzzer over its corpus, and on from there. */
 async function fuzzers() {
   const seconds = `FUZZ_SECONDS=${long ? 120 : 2}`;
-  await run('make', ['--silent', '-C', 'native/test', 'run-fuzz', seconds], { show: 'failure' });
+  await run('make', ['--silent', '-C', 'native/test', 'run-fuzz', seconds], {
+    show: 'failure',
+  });
 }
 
 /** The library that a sanitised addon needs in the process before anything else. */
@@ -138,31 +145,43 @@ async function sanitizerLibraries() {
 
 /** @typedef {[name: string, work: () => Promise<void>]} Part */
 
+/**
+ * What boots the lab. One after the other: two labs beside each other take more than twice as long each.
+ *
+ * @type {Part[]}
+ */
+const labParts = [
+  ['lab kernel', () => labTests('lab', ['lab'], smallNic)],
+  ['lab kernel, guests', () => labTests('lab-guest', ['lab-guest'], smallNic)],
+  ['lab kernel, libvirt', () => labTests('lab-libvirt', ['lab-libvirt'], smallNic)],
+  ['lab itself', () => hostTests('lab-runner', ['lab-runner'])],
+  [
+    'lab kernel, 8 x 255 VFs',
+    () => labTests('lab-scale', ['lab-scale'], { npf: 8, totalvfs: 255 }),
+  ],
+];
+
 /** @type {Part} */
 const released = ['addon', () => hostTests('addon', ['addon'])];
 
 /**
- * The parts, those that take longest first.
+ * What runs beside the lab, in the time that it leaves.
  *
  * @type {Part[]}
  */
-const parts = [
-  // In a long run nothing takes longer.
-  ['fuzzers', fuzzers],
-  ['lab kernel, first half', () => labTests('lab-1', ['lab'], smallNic, { shard: '1/2' })],
-  ['lab kernel, second half', () => labTests('lab-2', ['lab'], smallNic, { shard: '2/2' })],
-  ['lab itself', () => hostTests('lab-runner', ['lab-runner'])],
+const otherParts = [
   [
     'addon, sanitised',
-    async () =>
-      hostTests('addon-sanitised', ['addon'], {
+    async () => {
+      const env = {
         VDPA_HOST_ADDON_BUILD: 'Debug',
         LD_PRELOAD: await sanitizerLibraries(),
         // Node itself leaks at exit by design, and its allocator answers NULL where asan would abort.
         ASAN_OPTIONS: 'detect_leaks=0:allocator_may_return_null=1',
-      }),
+      };
+      await hostTests('addon-sanitised', ['addon'], env);
+    },
   ],
-  ['lab kernel, guests', () => labTests('lab-guest', ['lab-guest'], smallNic)],
   [
     'units, types, conformance',
     () => hostTests('unit', ['unit', 'unit-faked', 'types', 'conformance']),
@@ -170,27 +189,22 @@ const parts = [
   // As it is shipped: the same tests, in a fraction of the time.
   ...(long ? [released] : []),
   ['other versions of Node', checkNodeVersions],
-  [
-    'lab kernel, 8 x 255 VFs',
-    () => labTests('lab-scale', ['lab-scale'], { npf: 8, totalvfs: 255 }),
-  ],
   ['native units', nativeUnits],
+  ['fuzzers', fuzzers],
 ];
 
-/** Runs the parts, two beside each other: more would only take turns on two processors. */
 async function runParts() {
-  const waiting = parts.values();
-  const runner = async () => {
-    for (const [name, work] of waiting) await check(name, work);
+  const inTurn = async (/** @type {Part[]} */ parts) => {
+    for (const [name, work] of parts) await check(name, work);
   };
-  await Promise.all([runner(), runner()]);
+  await Promise.all([inTurn(labParts), yielding(() => inTurn(otherParts))]);
 }
 
 /** The distribution's kernel in QEMU: NUMA, an IOMMU and a second processor. */
 async function qemuChecks() {
   // One PF on each node, and a third where no IOMMU serves.
   const nic = { npf: 3, totalvfs: 255, numa: '0,1,1', domain: '0,0,1' };
-  await check('lab in QEMU', () => labTests('lab-qemu', ['lab-qemu'], nic, { machine: 'qemu' }));
+  await check('lab in QEMU', () => labTests('lab-qemu', ['lab-qemu'], nic, 'qemu'));
   await check('lab in QEMU itself', () => hostTests('lab-runner-qemu', ['lab-runner-qemu']));
 }
 
@@ -204,10 +218,12 @@ await script(async () => {
   await part('lab', async () => {
     await ensureLab();
     await ensureQemu('release');
+    await ensureLibvirt('release');
     await ensureGuest();
     if (!long) return;
     await ensureLab({ machine: 'qemu' });
     await ensureQemu('backports');
+    await ensureLibvirt('backports');
   });
   await runParts();
   // It has two processors, and so comes alone.

@@ -11,6 +11,7 @@ import type { HostFinding } from './lifecycle/host-audit.js';
 import type { RecoveredClaim, RecoverOptions } from './lifecycle/recover-claims.js';
 import type { TrackedHost, UnclaimableDevice } from './lifecycle/tracked-host.js';
 import type { TrackingOptions } from './lifecycle/tracking-options.js';
+import type { BindingProfile } from './policy/binding-profile.js';
 import type { ClaimArguments, ClaimSelection, ReleaseSelection } from './tracker/arguments.js';
 import type { TrackerFinding } from './tracker/audit.js';
 import type { Claim, InstanceId } from './tracker/claim.js';
@@ -133,7 +134,7 @@ export class VdpaHost extends KernelHost implements ClaimDesk {
   /**
    * Gives a guest the vDPA devices of a claim, or what an instance has for one port: all of it or none.
    * What it has already is let be, so that it may be repeated. The claim is allocated once the guest has
-   * all of it; after a failure everything has been undone, newest first, and the error says what is left.
+   * what was asked for; after a failure everything has been undone, newest first, and the error says what is left.
    *
    * @throws {TypeError} naming the key that is unknown or has the wrong form
    * @throws {VdpaError} `CLAIM_NOT_FOUND`, `CLAIM_IN_GUEST`, `MAC_MISMATCH`, `ATTACH_NOT_VERIFIED`,
@@ -172,6 +173,16 @@ export class VdpaHost extends KernelHost implements ClaimDesk {
    */
   async recoverGuests(options: RecoverOptions): Promise<RecoveredClaim[]> {
     return await (await this.#plugging()).recover(options);
+  }
+
+  /**
+   * What is to be written to the neutron port that a device was claimed for.
+   *
+   * @throws {TypeError} when the host was opened without `deviceSpec` and `store`
+   * @throws {VdpaError} `DEVICE_NOT_FOUND`, `DEVICE_NOT_SPECIFIED`
+   */
+  bindingProfile(device: DeviceId): BindingProfile {
+    return this.#tracking.bindingProfile(device);
   }
 
   /** vDPA devices of the host that nobody can claim, and why, as of the latest reading. */

@@ -14,7 +14,11 @@ const used = () => {
   return heapUsed + external;
 };
 const store = {
-  open: async () => ({ epoch: 'none', revision: 0, state: { devices: [], claims: [], fence: 0 } }),
+  open: async () => ({
+    epoch: 'none',
+    revision: 0,
+    state: { devices: [], claims: [], operations: [], fence: 0 },
+  }),
   commit: async (/** @type {readonly unknown[]} */ changes) =>
     changes.map(() => /** @type {const} */ ({ committed: true, revision: 1 })),
   changes: async () => null,

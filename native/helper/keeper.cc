@@ -20,9 +20,11 @@
 #include <vector>
 
 #include "core/device_holders.h"
+#include "core/host_channels.h"
 #include "core/private_node.h"
 #include "core/unique_fd.h"
 #include "core/vdpa_bus.h"
+#include "core/vdpa_family.h"
 #include "core/vf_devices.h"
 #include "helper/worker.h"
 
@@ -37,6 +39,8 @@ using std::chrono::steady_clock;
 constexpr milliseconds kGrace{500};
 constexpr milliseconds kNodePoll{2};
 constexpr std::size_t kReportBuffer = 4096;
+/// The wait for a creation; a deletion that waits for good keeps the same lock, and is no reason.
+constexpr milliseconds kCreationWait{500};
 
 struct Held {
   std::string directory;  ///< the char device's own, gone together with its node
@@ -153,10 +157,22 @@ bool IsTaken(const BusDevice& device, const ChangeTask& task) {
   return task.kind != ChangeTask::Kind::kBind || device.driver != task.driver;
 }
 
+/// Lets a creation that is under way end. vhost_vdpa shows a device's node before it has set up
+/// what closing it uses: opened and closed in between, the node takes the kernel down (seen with
+/// Linux 6.12). The answer about any device comes after the creation; what it says is no matter.
+void AwaitCreation(const std::shared_ptr<const HostRoot>& root, const std::string& name,
+                   const Report& report, Deadline deadline) {
+  report.Look("DEV_GET " + name);
+  VdpaFamily family(VdpaChannels(root));
+  [[maybe_unused]] const auto answer =
+      family.ReadDevice(name, std::min(deadline, steady_clock::now() + kCreationWait));
+}
+
 /// Everything that stands against it, before anything is touched: first what can be read, then the
 /// opening of each char device. Nothing when it was refused.
-std::optional<std::vector<Held>> HoldAll(const HostRoot& root, const ChangeTask& task,
-                                         const std::vector<Target>& targets, const Report& report) {
+std::optional<std::vector<Held>> HoldAll(const std::shared_ptr<const HostRoot>& root,
+                                         const ChangeTask& task, const std::vector<Target>& targets,
+                                         const Report& report, Deadline deadline) {
   for (const auto& [device, identity] : targets) {
     if (IsTaken(device, task) && device.driver != kVhostDriver && !task.force) {
       report.Refused("host-use", device.name, device.driver);
@@ -166,7 +182,8 @@ std::optional<std::vector<Held>> HoldAll(const HostRoot& root, const ChangeTask&
   std::vector<Held> held;
   for (const auto& [device, identity] : targets) {
     if (!IsTaken(device, task) || device.driver != kVhostDriver) continue;
-    auto one = Hold(root, device, report);
+    if (held.empty()) AwaitCreation(root, device.name, report, deadline);
+    auto one = Hold(*root, device, report);
     if (!one) {
       held.clear();  // first: whoever is told may open them
       report.Raw(one.error());
@@ -253,7 +270,7 @@ void Keep(const std::shared_ptr<const HostRoot>& root, const ChangeTask& task,
   const Deadline deadline = steady_clock::now() + task.timeout;
   const auto targets = Inspect(*root, task, report);
   if (!targets) return;
-  auto held = HoldAll(*root, task, *targets, report);
+  auto held = HoldAll(root, task, *targets, report, deadline);
   if (!held) return;
   // Opening resets each device, and has taken too long: the caller has been told by now.
   if (steady_clock::now() >= deadline) return report.Line({"stuck"});

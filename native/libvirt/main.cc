@@ -55,6 +55,8 @@ int main(int argc, char** argv) {
   using namespace vdpa::libvirt;
   CloseInheritedDescriptors();
   std::signal(SIGPIPE, SIG_IGN);
+  // A supervisor ends whole groups of processes: what is under way here ends with who started it.
+  for (const int number : {SIGHUP, SIGINT, SIGTERM}) std::signal(number, SIG_IGN);
   // Whoever started it and is killed leaves nobody behind who closes standard input at once.
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   const std::span arguments(argv, static_cast<std::size_t>(argc));

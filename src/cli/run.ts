@@ -93,7 +93,7 @@ async function runCommand(
     config: readConfig,
     claims: async () => await services.readClaims(await readConfig(), hostOptions),
     desk: async () => (await openDesk()).claims,
-    guests: async () => (await openDesk()).guests,
+    guests: async () => await (await openDesk()).guests(),
     serve: async (options) => await services.serve(await readConfig(), hostOptions, options),
     confirm: io.confirm ?? null,
     checkStore: (file) => services.checkStore(file),

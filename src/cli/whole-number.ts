@@ -1,5 +1,10 @@
 import { UsageError } from './usage-error.js';
 
+export interface NumberRange {
+  readonly least: number;
+  readonly most: number;
+}
+
 /**
  * The value of an option that takes a whole number, in no more digits than the largest has.
  *
@@ -9,7 +14,7 @@ import { UsageError } from './usage-error.js';
 export function wholeNumber(
   option: string,
   text: string,
-  [least, most]: readonly [number, number],
+  { least, most }: NumberRange,
   command: string,
   unit = '',
 ): number {
@@ -23,5 +28,5 @@ export function wholeNumber(
 
 /** The value of an option that takes milliseconds. @throws {UsageError} */
 export function milliseconds(option: string, text: string, command: string): number {
-  return wholeNumber(option, text, [1, 600_000], command, ' of milliseconds');
+  return wholeNumber(option, text, { least: 1, most: 600_000 }, command, ' of milliseconds');
 }

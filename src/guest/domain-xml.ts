@@ -96,7 +96,11 @@ function freePortsOf(devices: readonly Element[]): number | null {
   if (!controllers.some((controller) => attribute(controller, 'model') === 'pcie-root'))
     return null;
   const taken = new Set(
-    devices.map((device) => numberOf(attribute(first(device, 'address'), 'bus'))),
+    devices.flatMap((device) => {
+      const address = first(device, 'address');
+      // Those of USB, drives and serial ports count buses of their own.
+      return attribute(address, 'type') === 'pci' ? [numberOf(attribute(address, 'bus'))] : [];
+    }),
   );
   return controllers.filter(
     (controller) =>

@@ -5,8 +5,6 @@ import type { InterfaceName } from './interface-name.js';
 
 /** Data queue pairs that an interface may have. */
 export const mostQueuePairs = 16384;
-/** Bytes that a guest may be told as its MTU. */
-export const mtuRange = { least: 68, most: 0xffff } as const;
 
 /** What a guest is to get. */
 export interface WantedInterface {

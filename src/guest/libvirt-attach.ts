@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { abortable } from '../abortable.js';
 import { VdpaError } from '../errors.js';
 import type { Logger } from '../logger.js';
@@ -8,9 +7,10 @@ import type { DomainDescription, DomainInterface } from './domain-xml.js';
 import type { WantedInterface } from './guest-interface.js';
 import { interfaceXml } from './interface-xml.js';
 import { type DomainView, interfaceIn, type LibvirtGuest, type Parts } from './libvirt-guest.js';
+import { pidOf } from './libvirt-node.js';
 import { takeFromNext, takeOut } from './libvirt-unplug.js';
+import { throughLosses, whileThere } from './losses.js';
 import { memoryLockOf, neededLock } from './memory-lock.js';
-import { whileThere } from './qemu-patience.js';
 import { runSteps, type Step, type StepOptions } from './steps.js';
 
 /** How long undoing may take: libvirt may still be doing what is to be undone, and the guest must let go. */
@@ -28,8 +28,10 @@ export class LibvirtAttach {
   #parts: Parts = { running: false, next: false };
   /** The call that libvirt may be working on. */
   #call: Promise<void> = Promise.resolve();
-  /** Whether QEMU may have been given the char device. */
+  /** Whether libvirt may have begun with it. */
   #given = false;
+  /** Whether QEMU may have been given the char device. */
+  #opened = false;
   #verified: DomainView | null = null;
 
   /** @throws {VdpaError} `NOT_SUPPORTED` without a MAC */
@@ -68,7 +70,7 @@ export class LibvirtAttach {
     return {
       what: 'see what the guest has',
       run: async (signal) => {
-        const view = await this.#guest.show(signal);
+        const view = await this.#show(signal);
         const { running, next } = view;
         const there = interfaceIn(running ?? next, name);
         if (there !== undefined && !this.#isWanted(there)) throw conflict(name, there);
@@ -119,13 +121,12 @@ export class LibvirtAttach {
   /** Libvirt raises the limit itself; whoever keeps it from that shall find why in the log. */
   async #warnOfLock(domainName: string, needed: number): Promise<void> {
     if (this.#logger === undefined) return;
-    // Only the system's own daemon has it there, and only root may read it.
-    const pid = await readFile(`/run/libvirt/qemu/${domainName}.pid`, 'utf8').catch(() => null);
+    const pid = await pidOf(domainName);
     if (pid === null) return;
-    const limit = await memoryLockOf(Number.parseInt(pid, 10)).catch(() => null);
-    if (limit === null || limit.soft >= needed) return;
+    const limit = softLockOf(pid);
+    if (limit === null || limit >= needed) return;
     this.#logger.warn(
-      { guest: this.#guest.id, limit: limit.soft, needed },
+      { guest: this.#guest.id, limit, needed },
       'QEMU may lock less memory than it needs: libvirt has to raise the limit',
     );
   }
@@ -160,11 +161,10 @@ export class LibvirtAttach {
             await this.#attach(signal);
             return;
           } catch (error) {
-            const lost = error instanceof VdpaError && error.code === 'GUEST_UNREACHABLE';
-            if (!lost || attempt === mostAttempts) throw error;
+            if (attempt === mostAttempts || !mayBeDone(error, attempt)) throw error;
           }
           // Libvirt may have done it, or half of it, and then lost the way back.
-          const { running, next } = await guest.show(signal);
+          const { running, next } = await this.#show(signal);
           this.#parts = {
             running: running !== null && interfaceIn(running, name) === undefined,
             next: next !== null && interfaceIn(next, name) === undefined,
@@ -175,9 +175,14 @@ export class LibvirtAttach {
     };
   }
 
+  async #show(signal: AbortSignal): Promise<DomainView> {
+    return await throughLosses(signal, () => this.#guest.show(signal));
+  }
+
   async #attach(signal: AbortSignal): Promise<void> {
     const fresh = !this.#given;
     this.#given = true;
+    this.#opened ||= this.#parts.running;
     this.#call = this.#guest.attach(this.#parts, interfaceXml(this.#wanted, this.#mac));
     this.#call.catch(() => {});
     try {
@@ -203,9 +208,10 @@ export class LibvirtAttach {
         this.#call.catch(() => {}),
         signal,
       );
-      await whileThere(signal, () => takeOut(this.#guest, name, signal));
       // After a failure libvirt may have left it open in QEMU, and know nothing of it.
-      await charDeviceReleased(charDevice, signal);
+      const node = this.#opened ? charDevice : null;
+      const isThere = await whileThere(signal, () => takeOut(this.#guest, name, node, signal));
+      if (!isThere && node !== null) await charDeviceReleased(node, signal);
     } finally {
       clearTimeout(timer);
     }
@@ -216,7 +222,7 @@ export class LibvirtAttach {
     return {
       what: 'see that it is there',
       run: async (signal) => {
-        const view = await this.#guest.show(signal);
+        const view = await this.#show(signal);
         const { running, next } = view;
         const missing = [running, next].some((description) => {
           const there = interfaceIn(description, name);
@@ -233,6 +239,22 @@ export class LibvirtAttach {
         );
       },
     };
+  }
+}
+
+/** Whether an attempt that failed may have been done all the same, or one before it. */
+function mayBeDone(error: unknown, attempt: number): boolean {
+  if (!(error instanceof VdpaError)) return false;
+  // An attempt whose answer was lost comes to its end before the next, which finds its alias.
+  return error.code === 'GUEST_UNREACHABLE' || (attempt > 1 && error.code === 'INTERFACE_CONFLICT');
+}
+
+/** Null when it is not to be seen. */
+function softLockOf(pid: number): number | null {
+  try {
+    return memoryLockOf(pid).soft;
+  } catch {
+    return null;
   }
 }
 

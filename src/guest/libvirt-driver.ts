@@ -1,6 +1,7 @@
 import { VdpaError } from '../errors.js';
 import { EventQueues } from '../event-queues.js';
 import type { Logger } from '../logger.js';
+import type { NumberedNode } from '../native.js';
 import type { InstanceId } from '../tracker/claim.js';
 import { withinDeadline } from './call-deadline.js';
 import { charDeviceReleased } from './char-device-release.js';
@@ -13,11 +14,13 @@ import { type InterfaceName, isInterfaceName, namedInterface } from './interface
 import { nameInAlias } from './interface-xml.js';
 import { LibvirtAttach } from './libvirt-attach.js';
 import { LibvirtConnection } from './libvirt-connection.js';
-import { type DomainView, interfaceIn, LibvirtGuest } from './libvirt-guest.js';
+import { type DomainView, LibvirtGuest } from './libvirt-guest.js';
+import { openNode } from './libvirt-node.js';
 import { type LibvirtEvent, LibvirtRefusal } from './libvirt-process.js';
 import { libvirtError } from './libvirt-refusal.js';
-import { nodeAt, takeOut } from './libvirt-unplug.js';
-import { whileThere } from './qemu-patience.js';
+import { takeOut } from './libvirt-unplug.js';
+import { defaultLibvirtUri } from './libvirt-uri.js';
+import { throughLosses, whileThere } from './losses.js';
 
 export interface LibvirtDriverOptions {
   /** As libvirt's own tools take it; default `qemu:///system`. */
@@ -26,9 +29,6 @@ export interface LibvirtDriverOptions {
   readonly library?: string | undefined;
   readonly logger?: Logger | undefined;
 }
-
-/** The system's own. */
-export const defaultLibvirtUri = 'qemu:///system';
 
 /** Unless the caller has a deadline. */
 const attachMs = 60_000;
@@ -48,6 +48,7 @@ export class LibvirtDriver implements GuestDriver {
     type: 'resync',
     reason: 'consumer-slow',
   });
+  #known: GuestVersions | null = null;
   #closing: Promise<void> | null = null;
 
   /** Does no I/O: libvirt is looked for at the first call. */
@@ -91,7 +92,7 @@ export class LibvirtDriver implements GuestDriver {
   async interfaces(id: InstanceId, options: GuestCallOptions = {}): Promise<GuestInterface[]> {
     const guest = this.#guestOf(id);
     return await withinDeadline(readMs, options, async (signal) =>
-      interfacesOf(await guest.show(signal)),
+      interfacesOf(await throughLosses(signal, () => guest.show(signal))),
     );
   }
 
@@ -106,7 +107,7 @@ export class LibvirtDriver implements GuestDriver {
   async versions(id: InstanceId, options: GuestCallOptions = {}): Promise<GuestVersions> {
     const guest = this.#guestOf(id);
     return await withinDeadline(readMs, options, async (signal) => {
-      await guest.show(signal);
+      await throughLosses(signal, () => guest.show(signal));
       return await this.#versions(signal);
     });
   }
@@ -146,13 +147,19 @@ export class LibvirtDriver implements GuestDriver {
 
   async #ask(words: readonly [string, ...string[]], signal: AbortSignal): Promise<string[]> {
     try {
-      return await this.#connection.ask(words, signal);
+      return await throughLosses(signal, () => this.#connection.ask(words, signal));
     } catch (error) {
       throw error instanceof LibvirtRefusal ? libvirtError(error) : error;
     }
   }
 
+  /** Of the daemon as it runs: another has another connection. */
   async #versions(signal: AbortSignal): Promise<GuestVersions> {
+    this.#known ??= await this.#askVersions(signal);
+    return this.#known;
+  }
+
+  async #askVersions(signal: AbortSignal): Promise<GuestVersions> {
     const [type, hypervisor, daemon] = await this.#ask(['versions'], signal);
     if (type !== 'QEMU') {
       throw new VdpaError('NOT_SUPPORTED', `libvirt's ${type} has no vDPA: use a QEMU URI`, {
@@ -175,6 +182,7 @@ export class LibvirtDriver implements GuestDriver {
   }
 
   #reconnected(): void {
+    this.#known = null;
     for (const guest of this.#guests.values()) guest.missed();
     this.#tell({ type: 'resync', reason: 'reconnected' });
   }
@@ -184,23 +192,18 @@ export class LibvirtDriver implements GuestDriver {
   }
 }
 
-/** The guest lets go first; then what it starts with; then others can have the char device. */
+/** The guest lets go first; then others can have the char device; what it starts with goes last. */
 async function detachFrom(
   guest: LibvirtGuest,
   name: InterfaceName,
   signal: AbortSignal,
 ): Promise<void> {
-  let path: string | null = null;
-  try {
-    path = interfaceIn((await guest.show(signal)).running, name)?.source ?? null;
-  } catch (error) {
-    if (error instanceof VdpaError && error.code === 'GUEST_NOT_FOUND') return;
-    throw error;
-  }
-  // While it is open in QEMU neither the path nor the number can be another device's.
-  const node = path === null ? null : await nodeAt(path);
-  await whileThere(signal, () => takeOut(guest, name, signal));
-  if (node !== null) await charDeviceReleased(node, signal);
+  let node = null as NumberedNode | null;
+  const isThere = await whileThere(signal, async () => {
+    node ??= await openNode(await guest.show(signal), name);
+    await takeOut(guest, name, node, signal);
+  });
+  if (!isThere && node !== null) await charDeviceReleased(node, signal); // QEMU may be ending still
 }
 
 function interfacesOf({ running, next }: DomainView): GuestInterface[] {

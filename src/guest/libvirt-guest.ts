@@ -1,6 +1,6 @@
 import { KeyedTurns } from '../keyed-turns.js';
 import type { InstanceId } from '../tracker/claim.js';
-import { type DomainDescription, type DomainInterface, readDomain } from './domain-xml.js';
+import type { DomainDescription, DomainInterface } from './domain-xml.js';
 import type { InterfaceName } from './interface-name.js';
 import { aliasOf } from './interface-xml.js';
 import type { LibvirtConnection } from './libvirt-connection.js';
@@ -31,12 +31,12 @@ const longestCallMs = 120_000;
 /** One guest of libvirt's, by its UUID or its name. */
 export class LibvirtGuest {
   readonly id: InstanceId;
-  readonly #connection: LibvirtConnection;
+  readonly #connection: Pick<LibvirtConnection, 'ask'>;
   readonly #listeners = new Set<GuestListener>();
   #uuid: string | null = null;
   readonly #changes = new KeyedTurns();
 
-  constructor(id: InstanceId, connection: LibvirtConnection) {
+  constructor(id: InstanceId, connection: Pick<LibvirtConnection, 'ask'>) {
     this.id = id;
     this.#connection = connection;
   }
@@ -46,6 +46,7 @@ export class LibvirtGuest {
     const fields = await this.#ask(['show', this.id], signal);
     const [uuid = '', domainName = '', , xml = '', nextXml = ''] = fields;
     this.#uuid = uuid;
+    const { readDomain } = await import('./domain-xml.js'); // with its parser, which is large
     const shown = readDomain(xml);
     return {
       domainName,

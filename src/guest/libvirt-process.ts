@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import type { Readable, Writable } from 'node:stream';
+import type { Writable } from 'node:stream';
 import { VdpaError } from '../errors.js';
 import { libvirtProgram } from '../native.js';
 import { MessageSplitter, netstringOf } from './netstring.js';
@@ -49,6 +49,12 @@ interface Waiting {
   forsaken: boolean;
 }
 
+/** As sockets are, of which Node makes pipes. */
+interface Referable {
+  ref?(): void;
+  unref?(): void;
+}
+
 const eventTypes: ReadonlySet<string> = new Set(['added', 'removed', 'kept', 'stopped']);
 
 /**
@@ -68,6 +74,7 @@ export class LibvirtProcess {
   readonly #waiting = new Map<string, Waiting>();
   #asked = 0;
   #opening: { done(): void; fail(error: VdpaError): void } | null = null;
+  #isOpen = false;
   #why: VdpaError | null = null;
   #over = false;
 
@@ -97,7 +104,7 @@ export class LibvirtProcess {
     });
     this.#input?.on('error', () => {}); // it has ended, which is told apart
     this.#child.stdout?.on('data', (piece: Buffer) => this.#read(piece));
-    this.#unref();
+    this.#keepAlive(false);
   }
 
   /**
@@ -135,17 +142,19 @@ export class LibvirtProcess {
     });
   }
 
-  /** Ends it at once, whatever it is doing. Resolves when everybody has been told. */
+  /** Ends it at once, whatever it is doing. Resolves when everybody has been told, for which this process stays. */
   async kill(): Promise<void> {
     this.#child.kill('SIGKILL');
+    this.#keepAlive(true);
     await this.ended;
   }
 
-  /** The process that was started is no reason to stay, and neither are its pipes. */
-  #unref(): void {
-    this.#child.unref();
-    for (const pipe of [this.#child.stdin, this.#child.stdout]) {
-      (pipe as ((Readable | Writable) & { unref?(): void }) | null)?.unref?.();
+  /** Whether the process that was started, and its pipes, are a reason for this one to stay. */
+  #keepAlive(reason: boolean): void {
+    const pipes = [this.#child.stdin, this.#child.stdout] as (Referable | null)[];
+    for (const one of [this.#child, ...pipes]) {
+      if (reason) one?.ref?.();
+      else one?.unref?.();
     }
   }
 
@@ -172,13 +181,18 @@ export class LibvirtProcess {
 
   #takeOwn(kind: string | undefined, fields: readonly string[]): void {
     const [first = '', second = '', third] = fields;
-    if (kind === 'open') this.#opening?.done();
+    if (kind === 'open') this.#takeOpen();
     else if (kind === 'missing') this.#why = libraryMissing(this.#place, first);
     else if (kind === 'unopened') this.#why = this.#unopened(Number(first), third ?? '');
     else if (kind !== undefined && eventTypes.has(kind)) {
       const type = kind as LibvirtEvent['type'];
       this.#tell({ type, uuid: first, domainName: second, alias: third ?? null });
     }
+  }
+
+  #takeOpen(): void {
+    this.#isOpen = true;
+    this.#opening?.done();
   }
 
   #unopened(code: number, message: string): VdpaError {
@@ -188,7 +202,7 @@ export class LibvirtProcess {
     return new VdpaError(
       'PERMISSION_DENIED',
       `libvirt at ${this.#place.uri} does not let this user in: ${message}`,
-      { step: 'virConnectOpen' },
+      { step: this.#connecting },
     );
   }
 
@@ -196,8 +210,12 @@ export class LibvirtProcess {
     return new VdpaError(
       'GUEST_UNREACHABLE',
       `libvirt at ${this.#place.uri} cannot be reached${why === '' ? '' : `: ${why}`}`,
-      { retry: 'later', outcome: 'unknown' },
+      { retry: 'later', outcome: 'unknown', step: this.#isOpen ? undefined : this.#connecting },
     );
+  }
+
+  get #connecting(): string {
+    return `connect to ${this.#place.uri}`;
   }
 
   /** With all of the program's threads in calls that nobody waits for, nobody else would be served. */

@@ -26,7 +26,10 @@ const byCode: ReadonlyMap<number, Meaning> = new Map<number, Meaning>([
   [libvirtCode.operationUnsupported, ['NOT_SUPPORTED', 'after-fix']],
 ]);
 
-/** Where libvirt has no number of its own, its words tell; they are never translated by the daemon. */
+/**
+ * Where libvirt has no number of its own, its words tell. A daemon that runs in another locale, and has its
+ * translations, is not understood: what it says is then told as a refusal.
+ */
 const byWords: readonly [words: RegExp, meaning: Meaning][] = [
   [/non unique alias detected/, ['INTERFACE_CONFLICT', 'after-fix']],
   [/No more available PCI (slots|addresses)/, ['GUEST_SLOT_MISSING', 'after-fix']],

@@ -1,10 +1,10 @@
-import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { VdpaError } from '../errors.js';
 import type { NumberedNode } from '../native.js';
+import { charDeviceReleased } from './char-device-release.js';
 import type { InterfaceName } from './interface-name.js';
 import { aliasOf } from './interface-xml.js';
-import { interfaceIn, type LibvirtGuest } from './libvirt-guest.js';
+import { type DomainView, interfaceIn, type LibvirtGuest } from './libvirt-guest.js';
 import { LibvirtRefusal } from './libvirt-process.js';
 import { libvirtCode, libvirtError } from './libvirt-refusal.js';
 
@@ -20,6 +20,7 @@ const restMs = 500;
  * Takes an interface from the running guest, and then from what it starts with; what is not there is
  * done. It is gone when libvirt's description no longer shows it, whatever was told.
  *
+ * @param node what QEMU is to have closed before the last trace of the interface goes; null: nothing
  * @throws {VdpaError} `GUEST_KEEPS_DEVICE` (it refused each time), `GUEST_TIMEOUT` (it never answered),
  *   `GUEST_NOT_FOUND`, as libvirt refuses
  * @throws the signal's reason, when it comes before that
@@ -27,12 +28,13 @@ const restMs = 500;
 export async function takeOut(
   guest: LibvirtGuest,
   name: InterfaceName,
+  node: NumberedNode | null,
   signal: AbortSignal,
 ): Promise<void> {
-  await unplug(guest, name, signal);
+  const { next } = await unplug(guest, name, signal);
+  if (node !== null) await charDeviceReleased(node, signal);
   // The other way round, one that is broken off would be gone from where it is looked for first.
-  if (interfaceIn((await guest.show(signal)).next, name) === undefined) return;
-  await takeFromNext(guest, name, signal);
+  if (interfaceIn(next, name) !== undefined) await takeFromNext(guest, name, signal);
 }
 
 export async function takeFromNext(
@@ -48,25 +50,28 @@ export async function takeFromNext(
   }
 }
 
+/** @returns the guest without it */
 async function unplug(
   guest: LibvirtGuest,
   name: InterfaceName,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<DomainView> {
   // Before it is asked: the answer may be there before the request returns.
   const answers = new Answers(guest, name);
   try {
     let refusal = '';
     for (let request = 0; request < mostRequests; request++) {
-      if (interfaceIn((await guest.show(signal)).running, name) === undefined) return;
-      const refused = await ask(guest, name, signal);
+      // Also where it is not shown: libvirt may be giving it still, and makes one change after the other.
+      const said = await ask(guest, name, signal);
       const waitMs = Math.min(firstWaitMs * 2 ** request, longestWaitMs);
-      const answer = refused === null ? await answers.next(waitMs, signal) : 'kept';
+      const answer = said === 'asked' ? await answers.next(waitMs, signal) : 'kept';
+      const view = await guest.show(signal);
+      const isShown = interfaceIn(view.running, name) !== undefined;
+      if (!isShown && (said === 'asked' || said === 'not there')) return view;
       if (answer !== 'kept') continue;
-      refusal = refused ?? 'it refused';
+      refusal = said === 'asked' ? 'it refused' : said;
       await rest(Math.min(restMs * 2 ** request, longestWaitMs), signal);
     }
-    if (interfaceIn((await guest.show(signal)).running, name) === undefined) return;
     throw new VdpaError(
       refusal === '' ? 'GUEST_TIMEOUT' : 'GUEST_KEEPS_DEVICE',
       `the guest does not let go of ${name}: ${refusal || 'it does not answer'}`,
@@ -77,21 +82,23 @@ async function unplug(
   }
 }
 
-/** Null when the guest has been asked; else why it could not be. */
+/** Whether the guest has been asked, or has no such interface; else why it could not be asked. */
 async function ask(
   guest: LibvirtGuest,
   name: InterfaceName,
   signal: AbortSignal,
-): Promise<string | null> {
+): Promise<'asked' | 'not there' | (string & {})> {
   try {
     await guest.detach('running', name, signal);
-    return null;
+    return 'asked';
   } catch (error) {
     if (!(error instanceof LibvirtRefusal)) throw error;
     // It went, or the guest did, since it was looked for.
-    if (saysNotThere(error) || error.code === libvirtCode.operationInvalid) return error.message;
-    if (/in the process of unplug/.test(error.message)) return null;
+    if (saysNotThere(error) || error.code === libvirtCode.operationInvalid) return 'not there';
+    if (/in the process of unplug/.test(error.message)) return 'asked';
     const told = libvirtError(error);
+    // QEMU ended under the question: what libvirt shows next tells what is left.
+    if (told.code === 'GUEST_NOT_FOUND') return 'not there';
     // Somebody else's change is under way, or the guest's bus is busy: that passes.
     if (told.code === 'GUEST_TIMEOUT' || told.code === 'GUEST_REFUSED') return error.message;
     throw told;
@@ -141,14 +148,4 @@ class Answers {
 async function rest(ms: number, signal: AbortSignal): Promise<void> {
   await sleep(ms, undefined, { signal }).catch(() => {});
   signal.throwIfAborted();
-}
-
-/** The char device at a path as it is now; null when there is none. */
-export async function nodeAt(path: string): Promise<NumberedNode | null> {
-  const found = await stat(path).catch(() => null);
-  if (found === null || !found.isCharacterDevice()) return null;
-  // As the kernel puts the two numbers together for user space.
-  const major = (found.rdev >>> 8) & 0xfff;
-  const minor = (found.rdev & 0xff) | ((found.rdev >>> 12) & 0xfff00);
-  return { path, major, minor };
 }

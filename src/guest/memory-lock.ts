@@ -1,4 +1,5 @@
-import { readdir, readFile, readlink } from 'node:fs/promises';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { VdpaError } from '../errors.js';
 import { type MemoryLock, setMemoryLock } from '../native.js';
 
@@ -10,13 +11,16 @@ const ownBytes = 2 ** 30;
  *
  * @throws {VdpaError} `GUEST_NOT_FOUND` when it has ended
  */
-export async function memoryLockOf(pid: number): Promise<MemoryLock> {
-  const limits = await readFile(`/proc/${pid}/limits`, 'utf8').catch((cause: unknown) => {
+export function memoryLockOf(pid: number): MemoryLock {
+  let limits: string;
+  try {
+    limits = readFileSync(`/proc/${pid}/limits`, 'utf8');
+  } catch (cause) {
     throw new VdpaError('GUEST_NOT_FOUND', `process ${pid}, which ran the guest, has ended`, {
       retry: 'later',
       cause,
     });
-  });
+  }
   const [, soft, hard] =
     /^Max locked memory\s+(\d+|unlimited)\s+(\d+|unlimited)\s/m.exec(limits) ?? [];
   return { soft: bytes(soft), hard: bytes(hard) };
@@ -32,14 +36,26 @@ export function neededLock(guestBytes: number, devices: number): number {
 }
 
 /** Paths of the char devices of vhost_vdpa that a process has open, each once; null when that is not to be seen. */
-export async function openCharDevices(pid: number): Promise<Set<string> | null> {
+export function openCharDevices(pid: number): Set<string> | null {
   const folder = `/proc/${pid}/fd`;
-  const descriptors = await readdir(folder).catch(() => null);
-  if (descriptors === null) return null;
-  const targets = await Promise.all(
-    descriptors.map((descriptor) => readlink(`${folder}/${descriptor}`).catch(() => '')),
-  );
-  return new Set(targets.filter((target) => /\/vhost-vdpa-\d+/.test(target)));
+  const paths = new Set<string>();
+  try {
+    for (const descriptor of readdirSync(folder)) {
+      const target = targetOf(`${folder}/${descriptor}`);
+      if (/\/vhost-vdpa-\d+/.test(target)) paths.add(target);
+    }
+  } catch {
+    return null;
+  }
+  return paths;
+}
+
+function targetOf(link: string): string {
+  try {
+    return readlinkSync(link);
+  } catch {
+    return ''; // closed meanwhile
+  }
 }
 
 /**
@@ -47,6 +63,7 @@ export async function openCharDevices(pid: number): Promise<Set<string> | null> 
  * made is whoever made it.
  */
 export async function isQemu(pid: number): Promise<boolean> {
+  // It is read from the process's memory, and may have to wait for who changes that.
   const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
   // A wrapper, such as a dynamic loader, comes first.
   return line
@@ -59,10 +76,10 @@ export async function isQemu(pid: number): Promise<boolean> {
  * Raises the limit of a process to what is needed, unless it is that high.
  *
  * @returns the limit that was replaced; null when nothing was
- * @throws {VdpaError} `MEMORY_LOCK_TOO_LOW`
+ * @throws {VdpaError} `MEMORY_LOCK_TOO_LOW`; as `memoryLockOf`
  */
-export async function raiseMemoryLock(pid: number, needed: number): Promise<MemoryLock | null> {
-  const { soft, hard } = await memoryLockOf(pid);
+export function raiseMemoryLock(pid: number, needed: number): MemoryLock | null {
+  const { soft, hard } = memoryLockOf(pid);
   if (soft >= needed) return null;
   try {
     return setMemoryLock(pid, { soft: needed, hard: Math.max(hard, needed) });

@@ -2,6 +2,7 @@ import { VdpaError } from '../errors.js';
 import type { MemoryLock } from '../native.js';
 import { charDeviceReleased, heldElsewhere } from './char-device-release.js';
 import type { GuestInterface, WantedInterface } from './guest-interface.js';
+import { whileThere } from './losses.js';
 import {
   isQemu,
   neededLock,
@@ -9,10 +10,10 @@ import {
   raiseMemoryLock,
   restoreMemoryLock,
 } from './memory-lock.js';
-import { askOf, guestError, removeIfThere, whileThere } from './qemu-patience.js';
+import { askOf, guestError, removeIfThere } from './qemu-refusal.js';
 import {
   type Ask,
-  freePorts,
+  freePort,
   givenNodes,
   guestInterfaces,
   guestMemory,
@@ -98,6 +99,8 @@ export class QemuAttach {
         try {
           const { signal } = ending;
           await whileThere(signal, () => undo(askOf(this.#monitor, signal), signal));
+        } catch (error) {
+          throw guestError(error);
         } finally {
           clearTimeout(timer);
         }
@@ -131,6 +134,7 @@ export class QemuAttach {
     const step = this.#step('let QEMU lock the memory', async (ask) => {
       const pid = this.#pid;
       if (pid === null || !(await isQemu(pid))) {
+        await ask('query-status'); // of a QEMU that has just ended there is no command line either
         throw new VdpaError(
           'NOT_SUPPORTED',
           `behind the monitor at ${this.#monitor.place} is no QEMU that this process can see: ` +
@@ -139,7 +143,7 @@ export class QemuAttach {
         );
       }
       const devices = await this.#devicesWith(pid, ask);
-      this.#lockBefore = await raiseMemoryLock(pid, neededLock(await guestMemory(ask), devices));
+      this.#lockBefore = raiseMemoryLock(pid, neededLock(await guestMemory(ask), devices));
     });
     return {
       ...step,
@@ -154,14 +158,14 @@ export class QemuAttach {
 
   /** How many devices the guest has with this one. */
   async #devicesWith(pid: number, ask: Ask): Promise<number> {
-    const paths = (await openCharDevices(pid)) ?? (await givenNodes(ask)).map(({ path }) => path);
+    const paths = openCharDevices(pid) ?? (await givenNodes(ask)).map(({ path }) => path);
     return new Set([...paths, this.#wanted.charDevice.path]).size;
   }
 
   #findPort(): Step {
     return this.#step('find a free PCIe root port', async (ask) => {
-      const [port] = await freePorts(ask);
-      if (port === undefined) {
+      const port = await freePort(ask);
+      if (port === null) {
         throw new VdpaError(
           'GUEST_SLOT_MISSING',
           'the guest has no free PCIe root port: detach a device, or start it with more of them',

@@ -52,29 +52,28 @@ export async function devicesById(ask: Ask): Promise<Map<string, string>> {
   return types;
 }
 
-/** Ids of the ports that take a device now, in order; they are the names of their buses too. */
-export async function freePorts(ask: Ask): Promise<string[]> {
+/**
+ * The id of the first port that takes a device now, which is the name of its bus too; null when there is
+ * none. One question after the other: QEMU takes longer over several at once.
+ */
+export async function freePort(ask: Ask): Promise<string | null> {
   const ports = [...(await devicesById(ask))].flatMap(([id, type]) =>
     portTypes.has(type) ? [id] : [],
   );
-  const free = await Promise.all(ports.map((id) => isFree(ask, id)));
-  return ports.filter((_, index) => free[index]).toSorted(inNumericOrder);
+  for (const port of ports.toSorted(inNumericOrder)) if (await isFree(ask, port)) return port;
+  return null;
 }
 
 const inNumericOrder = new Intl.Collator('en', { numeric: true }).compare;
 
 /** By QOM, which knows of devices also before a firmware has numbered the buses. */
 async function isFree(ask: Ask, port: string): Promise<boolean> {
-  const path = `${peripherals}/${port}`;
-  const [children, hotplug] = await Promise.all([
-    ask('qom-list', { path: `${path}/${port}` }),
-    // Absent before QEMU 5.0, where every port takes devices.
-    property(ask, port, 'hotplug'),
-  ]);
+  const children = await ask('qom-list', { path: `${peripherals}/${port}/${port}` });
   const taken = objectsIn(children, 'the list of a bus').some(({ name }) =>
     String(name).startsWith('child['),
   );
-  return !taken && hotplug !== false;
+  // Absent before QEMU 5.0, where every port takes devices.
+  return !taken && (await property(ask, port, 'hotplug')) !== false;
 }
 
 /** A property of a device; null when it has none of that name, or is no longer there. */
@@ -111,26 +110,26 @@ export async function guestMemory(ask: Ask): Promise<number> {
 
 /** The interfaces of ours, in order of their names. */
 export async function guestInterfaces(ask: Ask): Promise<GuestInterface[]> {
-  const [nodes, devices] = await Promise.all([givenNodes(ask), devicesById(ask)]);
+  const nodes = await givenNodes(ask);
+  const devices = await devicesById(ask);
   const names = new Set([
     ...nodes.map(({ name }) => name),
     ...[...devices.keys()].filter(isInterfaceName),
   ]);
-  const ordered = [...names].toSorted();
-  return await Promise.all(
-    ordered.map(async (name): Promise<GuestInterface> => {
-      const node = nodes.find((one) => one.name === name);
-      const shown = devices.has(name) ? await deviceFacts(ask, name) : absent;
-      const known = namedInterface(name);
-      return {
-        name,
-        claimId: (known?.claimId ?? null) as ClaimId | null,
-        deviceId: (known?.deviceId ?? null) as DeviceId | null,
-        charDevice: node?.path ?? null,
-        ...shown,
-      };
-    }),
-  );
+  const interfaces: GuestInterface[] = [];
+  for (const name of [...names].toSorted()) {
+    const node = nodes.find((one) => one.name === name);
+    const shown = devices.has(name) ? await deviceFacts(ask, name) : absent;
+    const known = namedInterface(name);
+    interfaces.push({
+      name,
+      claimId: (known?.claimId ?? null) as ClaimId | null,
+      deviceId: (known?.deviceId ?? null) as DeviceId | null,
+      charDevice: node?.path ?? null,
+      ...shown,
+    });
+  }
+  return interfaces;
 }
 
 type DeviceFacts = Pick<GuestInterface, 'mac' | 'queuePairs' | 'mtu' | 'state'>;
@@ -141,9 +140,10 @@ const absent: DeviceFacts = { mac: null, queuePairs: null, mtu: null, state: 'pa
 export const otherVectors = 2;
 
 async function deviceFacts(ask: Ask, name: InterfaceName): Promise<DeviceFacts> {
-  const [mac, vectors, mtu, netdev] = await Promise.all(
-    ['mac', 'vectors', 'host_mtu', 'netdev'].map((each) => property(ask, name, each)),
-  );
+  const mac = await property(ask, name, 'mac');
+  const vectors = await property(ask, name, 'vectors');
+  const mtu = await property(ask, name, 'host_mtu');
+  const netdev = await property(ask, name, 'netdev');
   // It went while it was asked.
   if (netdev === null) return absent;
   return {

@@ -50,9 +50,11 @@ export class QmpConnection {
   readonly #socket: Socket;
   readonly #place: string;
   readonly #lines = new LineSplitter(mostLineBytes);
-  readonly #waiting = new Map<string, Waiting>();
+  readonly #waiting = new Map<number, Waiting>();
+  /** Ids of what was sent and not answered yet, whether somebody waits for it or not. */
+  readonly #unanswered = new Set<number>();
   #version = '';
-  #asked = 0;
+  #nextId = 0;
   #listener: (event: QmpEvent) => void = () => {};
   /** Resolves when what was last to be sent has been handed over. */
   #sending: Promise<void> = Promise.resolve();
@@ -154,8 +156,8 @@ export class QmpConnection {
     send: (line: string) => Promise<void>,
   ): Promise<unknown> {
     signal.throwIfAborted();
-    const id = `${this.#asked++}`;
-    const line = `${JSON.stringify({ execute: command, arguments: given, id })}\n`;
+    const id = this.#newId();
+    const line = `${requestText(command, given, id)}\n`;
     const answered = new Promise((answer, fail) => {
       this.#waiting.set(id, { command, answer, fail });
     });
@@ -166,7 +168,13 @@ export class QmpConnection {
       const sent = this.#sending.then(async () => {
         signal.throwIfAborted();
         if (this.#dead !== null) throw this.#dead;
-        await send(line);
+        this.#unanswered.add(id);
+        try {
+          await send(line);
+        } catch (error) {
+          this.#unanswered.delete(id); // it was not sent whole
+          throw error;
+        }
       });
       this.#sending = sent.catch(() => {});
       await abortable(sent, signal);
@@ -175,6 +183,12 @@ export class QmpConnection {
       this.#waiting.delete(id);
       if (this.#waiting.size === 0) this.#socket.unref();
     }
+  }
+
+  /** Short ones: QEMU reads its monitor byte by byte. */
+  #newId(): number {
+    if (this.#unanswered.size === 0 && this.#waiting.size === 0) this.#nextId = 0;
+    return this.#nextId++;
   }
 
   async #pass(line: string, node: NumberedNode): Promise<void> {
@@ -224,6 +238,7 @@ export class QmpConnection {
     } else if (message.id === null) {
       throw unreadable('it could not read a command');
     } else {
+      this.#unanswered.delete(message.id);
       // Of one that is not there any more, nobody waits for the answer.
       const waiting = this.#waiting.get(message.id);
       if (message.kind === 'return') waiting?.answer(message.value);
@@ -247,6 +262,11 @@ export class QmpConnection {
       cause,
     });
   }
+}
+
+function requestText(command: string, given: JsonObject, id: number): string {
+  const isEmpty = Object.keys(given).length === 0;
+  return JSON.stringify({ execute: command, ...(!isEmpty && { arguments: given }), id });
 }
 
 function pidOf(socket: Socket): number | null {

@@ -7,9 +7,10 @@ import type { GuestCallOptions, GuestDriver, GuestVersions } from './guest-drive
 import type { GuestEvent } from './guest-event.js';
 import type { GuestInterface, WantedInterface } from './guest-interface.js';
 import { type InterfaceName, isInterfaceName } from './interface-name.js';
+import { throughLosses, whileThere } from './losses.js';
 import { MonitorPath } from './monitor-path.js';
 import { clearUp, QemuAttach } from './qemu-attach.js';
-import { askOf, guestError, whileThere } from './qemu-patience.js';
+import { askOf, guestError } from './qemu-refusal.js';
 import { guestInterfaces } from './qemu-state.js';
 import type { QmpEvent } from './qmp-connection.js';
 import { QmpMonitor } from './qmp-monitor.js';
@@ -48,8 +49,7 @@ export class QmpDriver implements GuestDriver {
     wanted: WantedInterface,
     options: GuestCallOptions = {},
   ): Promise<GuestInterface> {
-    const monitor = this.#monitorOf(guest);
-    return await this.#within(attachMs, options, async (signal, deadline) => {
+    return await this.#using(guest, attachMs, options, async (monitor, signal, deadline) => {
       return await monitor.exclusively(signal, () =>
         new QemuAttach(monitor, wanted).run({ signal: options.signal, deadline }),
       );
@@ -61,19 +61,15 @@ export class QmpDriver implements GuestDriver {
     name: InterfaceName,
     options: GuestCallOptions = {},
   ): Promise<void> {
-    const monitor = this.#monitorOf(guest);
-    await this.#within(detachMs, options, async (signal) => {
+    await this.#using(guest, detachMs, options, async (monitor, signal) => {
       await monitor.exclusively(signal, () => detachFrom(monitor, name, signal));
     });
   }
 
   async interfaces(guest: InstanceId, options: GuestCallOptions = {}): Promise<GuestInterface[]> {
-    const monitor = this.#monitorOf(guest);
-    return await this.#within(
-      readMs,
-      options,
-      async (signal) => await guestInterfaces(askOf(monitor, signal)),
-    );
+    return await this.#using(guest, readMs, options, async (monitor, signal) => {
+      return await throughLosses(signal, () => guestInterfaces(askOf(monitor, signal)));
+    });
   }
 
   async guests({ signal }: GuestCallOptions = {}): Promise<InstanceId[]> {
@@ -85,9 +81,8 @@ export class QmpDriver implements GuestDriver {
   }
 
   async versions(guest: InstanceId, options: GuestCallOptions = {}): Promise<GuestVersions> {
-    const monitor = this.#monitorOf(guest);
-    return await this.#within(readMs, options, async (signal) => {
-      const { version } = await monitor.connection(signal);
+    return await this.#using(guest, readMs, options, async (monitor, signal) => {
+      const { version } = await throughLosses(signal, () => monitor.connection(signal));
       return { qemu: version, libvirt: null };
     });
   }
@@ -129,13 +124,26 @@ export class QmpDriver implements GuestDriver {
     return monitor;
   }
 
-  async #within<T>(
+  /** Works with a guest's monitor; one that is idle afterwards is forgotten. */
+  async #with<T>(guest: InstanceId, work: (monitor: QmpMonitor) => Promise<T>): Promise<T> {
+    const monitor = this.#monitorOf(guest);
+    try {
+      return await monitor.use(() => work(monitor));
+    } finally {
+      if (monitor.idle) this.#monitors.delete(guest);
+    }
+  }
+
+  async #using<T>(
+    guest: InstanceId,
     defaultMs: number,
     options: GuestCallOptions,
-    work: (signal: AbortSignal, deadline: number) => Promise<T>,
+    work: (monitor: QmpMonitor, signal: AbortSignal, deadline: number) => Promise<T>,
   ): Promise<T> {
     try {
-      return await withinDeadline(defaultMs, options, work);
+      return await this.#with(guest, (monitor) =>
+        withinDeadline(defaultMs, options, (signal, deadline) => work(monitor, signal, deadline)),
+      );
     } catch (error) {
       throw guestError(error);
     }
@@ -150,19 +158,15 @@ export class QmpDriver implements GuestDriver {
 
   /** Either the guest has ended, or its monitor is there still and something may have been missed. */
   async #lost(guest: InstanceId): Promise<void> {
-    const monitor = this.#monitors.get(guest);
-    try {
-      await whileThere(AbortSignal.timeout(readMs), async () => {
-        await monitor?.connection(AbortSignal.timeout(readMs));
-      }).then((there) => {
-        if (!there) throw new Error('gone');
-      });
-      this.#tell({ type: 'resync', reason: 'reconnected' });
-    } catch {
-      if (this.#closing !== null) return;
-      this.#monitors.delete(guest);
-      this.#tell({ type: 'guest-gone', guest });
-    }
+    const signal = AbortSignal.timeout(readMs);
+    const reconnected = this.#with(guest, (monitor) =>
+      whileThere(signal, async () => {
+        await monitor.connection(signal);
+      }),
+    );
+    const there = await reconnected.catch(() => false);
+    if (this.#closing !== null) return;
+    this.#tell(there ? { type: 'resync', reason: 'reconnected' } : { type: 'guest-gone', guest });
   }
 
   #tell(event: GuestEvent): void {

@@ -6,10 +6,10 @@ export type JsonObject = Readonly<Record<string, unknown>>;
 export type QmpMessage =
   | { readonly kind: 'greeting'; readonly version: string }
   /** `id` is null when it is of no request: QEMU could not read one. */
-  | { readonly kind: 'return'; readonly id: string | null; readonly value: unknown }
+  | { readonly kind: 'return'; readonly id: number | null; readonly value: unknown }
   | {
       readonly kind: 'error';
-      readonly id: string | null;
+      readonly id: number | null;
       /** `GenericError`, `CommandNotFound`, `DeviceNotFound`, … */
       readonly errorClass: string;
       readonly description: string;
@@ -30,7 +30,7 @@ export function parseQmpMessage(line: Buffer): QmpMessage {
     return { kind: 'event', event: message['event'], data };
   }
   const id = message['id'] ?? null;
-  if (id !== null && typeof id !== 'string') throw unreadable('an id is not of a request of ours');
+  if (id !== null && typeof id !== 'number') throw unreadable('an id is not of a request of ours');
   if ('return' in message) return { kind: 'return', id, value: message['return'] };
   const error = message['error'];
   if (!isObject(error)) throw unreadable('a message is neither answer nor event');

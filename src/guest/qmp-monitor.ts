@@ -6,7 +6,7 @@ import { QmpConnection, type QmpEvent } from './qmp-connection.js';
 import type { JsonObject } from './qmp-message.js';
 
 /** How long a monitor may take to greet: one that another client has does not. */
-const greetingMs = 30_000;
+const greetingMs = 20_000;
 
 export interface MonitorListener {
   event(event: QmpEvent): void;
@@ -20,6 +20,7 @@ export class QmpMonitor {
   readonly #listeners = new Set<MonitorListener>();
   #connection: QmpConnection | null = null;
   #opening: Promise<QmpConnection> | null = null;
+  #users = 0;
   readonly #changes = new KeyedTurns();
   readonly #closed = new AbortController();
 
@@ -34,8 +35,8 @@ export class QmpMonitor {
   }
 
   /**
-   * @throws {VdpaError} `GUEST_NOT_FOUND`, `GUEST_UNREACHABLE`, `GUEST_PROTOCOL`, `PERMISSION_DENIED`,
-   *   `CLOSED`
+   * @throws {VdpaError} `GUEST_NOT_FOUND`, `GUEST_UNREACHABLE`, `GUEST_TIMEOUT` (it does not greet),
+   *   `GUEST_PROTOCOL`, `PERMISSION_DENIED`, `CLOSED`
    */
   async connection(signal: AbortSignal): Promise<QmpConnection> {
     signal.throwIfAborted();
@@ -60,6 +61,21 @@ export class QmpMonitor {
     signal: AbortSignal,
   ): Promise<unknown> {
     return await (await this.connection(signal)).executeWith(node, command, given, signal);
+  }
+
+  /** Does something with it, which until then is not idle. */
+  async use<T>(work: () => Promise<T>): Promise<T> {
+    this.#users += 1;
+    try {
+      return await work();
+    } finally {
+      this.#users -= 1;
+    }
+  }
+
+  /** Nobody works with it, and it is neither connected nor about to be. */
+  get idle(): boolean {
+    return this.#users === 0 && this.#opening === null && this.#connection?.alive !== true;
   }
 
   /** Runs one change of the guest at a time, in the order in which they are asked for. */
@@ -95,7 +111,7 @@ export class QmpMonitor {
     } catch (error) {
       if (late.aborted && error === late.reason) {
         throw new VdpaError(
-          'GUEST_UNREACHABLE',
+          'GUEST_TIMEOUT',
           `the monitor at ${this.place} does not greet: another client may have it`,
           { retry: 'later' },
         );
@@ -111,6 +127,9 @@ export class QmpMonitor {
   }
 }
 
+/** Of connecting: no such path, or what a process left that has ended. */
+const nobody: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ECONNREFUSED']);
+
 function nobodyListens({ code, errno }: VdpaError): boolean {
-  return code === 'GUEST_UNREACHABLE' && (errno === 'ENOENT' || errno === 'ECONNREFUSED');
+  return code === 'GUEST_UNREACHABLE' && nobody.has(errno ?? '');
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { VdpaError } from '../errors.js';
 import type { InterfaceName } from './interface-name.js';
-import { askOf, saysNotThere } from './qemu-patience.js';
+import { askOf, saysNotThere } from './qemu-refusal.js';
 import { devicesById } from './qemu-state.js';
 import { QmpRefusal } from './qmp-connection.js';
 import type { QmpMonitor } from './qmp-monitor.js';

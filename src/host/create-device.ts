@@ -1,4 +1,4 @@
-import { VdpaError } from '../errors.js';
+import { restated, VdpaError } from '../errors.js';
 import type { FamilyListsRow, ManagementDeviceRow } from '../rows.js';
 import { Change } from './change.js';
 import type { ChangeOptions, Connection } from './connection.js';
@@ -67,7 +67,10 @@ export async function createDevice(
     return usable;
   } catch (reason) {
     await undo(made, reason, change);
-    throw reason instanceof VdpaError ? undone(reason) : reason;
+    if (!(reason instanceof VdpaError)) throw reason;
+    throw restated(reason, `${reason.message}; the new device has been deleted again`, {
+      outcome: 'undone',
+    });
   }
 }
 
@@ -140,18 +143,6 @@ async function undo({ name, identity }: Made, reason: unknown, change: Change): 
       },
     );
   }
-}
-
-function undone(error: VdpaError): VdpaError {
-  const { code, message, errno, extack, step, retry } = error;
-  return new VdpaError(code, `${message}; the new device has been deleted again`, {
-    errno,
-    extack,
-    step,
-    retry,
-    outcome: 'undone',
-    cause: error,
-  });
 }
 
 function parentIn({ managementDevices }: FamilyListsRow, handle: string): ManagementDeviceRow {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { parsed } from '../parsed.js';
 import { isVdpaName } from './device-id.js';
 import { isDeviceMac } from './mac-address.js';
+import { mtuRange, queuePairsRange } from './net-limits.js';
 
 /** What a new device is to be. What is left out is the driver's choice. */
 export interface CreateRequest {
@@ -37,8 +38,8 @@ const createRequest = z.strictObject({
     .string()
     .refine(isDeviceMac, 'expected a unicast address such as 02:00:00:00:00:01')
     .optional(),
-  mtu: z.int().min(68).max(0xffff).optional(),
-  maxVqPairs: z.int().min(1).max(0x8000).optional(),
+  mtu: z.int().min(mtuRange.least).max(mtuRange.most).optional(),
+  maxVqPairs: z.int().min(queuePairsRange.least).max(queuePairsRange.most).optional(),
   features: z
     .bigint()
     .min(0n)

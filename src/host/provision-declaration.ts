@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { featureBit } from './features.js';
 import { isDeviceMac } from './mac-address.js';
+import { mtuRange, queuePairsRange } from './net-limits.js';
 import { isNewName } from './parse-create-request.js';
 import { isPciAddress } from './pci-address.js';
 
@@ -115,8 +116,8 @@ const devices = z.strictObject({
       { error: 'expected an address, {"base": address} or {"byVf": {"0": address}}' },
     )
     .optional(),
-  mtu: z.int().min(68).max(0xffff).optional(),
-  maxVqPairs: z.int().min(1).max(0x8000).optional(),
+  mtu: z.int().min(mtuRange.least).max(mtuRange.most).optional(),
+  maxVqPairs: z.int().min(queuePairsRange.least).max(queuePairsRange.most).optional(),
   features: z
     .union(
       [

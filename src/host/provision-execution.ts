@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import { type Outcome, VdpaError } from '../errors.js';
+import { type Outcome, restated, VdpaError } from '../errors.js';
 import type { ChangeOptions } from './connection.js';
 import type { Inventory } from './inventory.js';
 import type { KernelHost } from './kernel-host.js';
@@ -147,14 +147,8 @@ export class Execution {
       await this.#create(wish, name);
     } catch (reason) {
       if (!(reason instanceof VdpaError)) throw reason;
-      const { code, message, errno, extack, step, retry, outcome } = reason;
-      throw new VdpaError(code, `${name} has been deleted, and then: ${message}`, {
-        errno,
-        extack,
-        step,
-        retry,
-        outcome: outcome === 'unknown' ? 'unknown' : 'partial',
-        cause: reason,
+      throw restated(reason, `${name} has been deleted, and then: ${reason.message}`, {
+        outcome: reason.outcome === 'unknown' ? 'unknown' : 'partial',
       });
     }
   }

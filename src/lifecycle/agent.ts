@@ -1,12 +1,15 @@
 import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { HostOptions } from '../host/host-options.js';
 import type { Logger } from '../logger.js';
+import type { ClaimId } from '../tracker/claim.js';
 import type { Config } from './config.js';
 import { openConfigured } from './configured-desk.js';
 import { GuestDrivers } from './guest-drivers.js';
 import { HostGuests } from './host-guests.js';
 import { ownerSocketPath } from './open-desk.js';
 import { OwnerSocket } from './owner-socket.js';
+import type { RecoveredClaim } from './recover-claims.js';
 import { Supervisor } from './supervisor.js';
 
 export interface AgentOptions {
@@ -56,21 +59,38 @@ export async function serve(
   }
 }
 
+/** Before guests that could not be asked are asked again; then twice as long, up to the longest. */
+const firstAgainMs = 5_000;
+const longestAgainMs = 60_000;
+
 /** A guest that does not answer keeps nobody else waiting: it is asked beside the work. */
 async function recoverGuests(
-  guests: HostGuests,
+  guests: Pick<HostGuests, 'recover'>,
   signal: AbortSignal,
   logger: Logger,
 ): Promise<void> {
   try {
-    for (const { claim, guest, state, error } of await guests.recover(signal)) {
-      const found = { claim, guest, state, ...(error !== null && { err: error }) };
-      if (error === null && state !== 'unknown') logger.info(found, 'claim and guest: together');
-      else logger.warn(found, 'claim and guest: it could not be found out');
+    let claims: ClaimId[] | undefined;
+    for (let waitMs = firstAgainMs; ; waitMs = Math.min(2 * waitMs, longestAgainMs)) {
+      const recovered = await guests.recover({ claims, signal });
+      for (const one of recovered) tell(one, claims !== undefined, logger);
+      claims = recovered.flatMap(({ claim, error }) => (error === null ? [] : [claim]));
+      if (claims.length === 0) return;
+      await sleep(waitMs, undefined, { signal, ref: false });
     }
   } catch (error) {
     if (!signal.aborted) logger.error({ err: error }, 'the guests could not be asked');
   }
+}
+
+function tell(
+  { claim, guest, state, error }: RecoveredClaim,
+  again: boolean,
+  logger: Logger,
+): void {
+  const found = { claim, guest, state, ...(error !== null && { err: error }) };
+  if (error === null && state !== 'unknown') logger.info(found, 'claim and guest: together');
+  else if (!again) logger.warn(found, 'claim and guest: it could not be found out');
 }
 
 /** In a storm of claims the supervisor is told once a second. */

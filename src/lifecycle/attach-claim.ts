@@ -3,6 +3,7 @@ import type { GuestInterface } from '../guest/guest-interface.js';
 import { assertRecentEnough } from '../guest/guest-minimum.js';
 import { type NetworkBackend, noNetworkBackend } from '../guest/network-backend.js';
 import { runSteps, type Step } from '../guest/steps.js';
+import type { DeviceId } from '../host/device-id.js';
 import type { Inventory } from '../host/inventory.js';
 import type { KernelHost } from '../host/kernel-host.js';
 import type { ResolvedCharDevice } from '../host/resolver.js';
@@ -11,7 +12,6 @@ import { assertInNoOtherGuest } from '../tracker/claim-in-guest.js';
 import type { Tracker } from '../tracker/tracker.js';
 import {
   type ClaimedInterface,
-  claimedInterfaces,
   networkContext,
   type SelectedInterfaces,
 } from './claimed-interface.js';
@@ -49,11 +49,13 @@ export interface AttachedClaim {
 }
 
 const msForEach = 60_000;
+/** How long the guest may take to let go of a device again. */
+const undoMs = 30_000;
 
 /**
  * Gives a guest vDPA devices of a claim, all that are asked for or none. What it has already is let be,
  * so that it may be repeated. That the guest may have them is durable before it is told anything; the
- * claim is allocated once all of it is there.
+ * claim is allocated once what was asked for is there.
  */
 export async function attachClaim(
   host: AttachingHost,
@@ -71,14 +73,15 @@ export async function attachClaim(
     const there = await place.driver.interfaces(place.guest, call);
     const found = new Map(there.map((one) => [one.name, one]));
     const inventory = await host.inventory({ signal });
+    const left: Left = { inGuest: false };
     const steps = [
-      noteGuest(tracker, claim, place),
+      noteGuest(tracker, claim, place, left),
       ...wanted.flatMap((one) =>
         found.get(one.name)?.state === 'attached'
           ? [verification(place, one, found)]
-          : attachSteps(host, place, one, { ...options, inventory, deadline, found }),
+          : attachSteps(host, place, one, { ...options, inventory, deadline, found, left }),
       ),
-      allocation(tracker, claim, found),
+      allocation(tracker, claim, place.reference),
     ];
     await runSteps(told(steps, options.onStep), { signal, deadline, late: tooLate });
     return {
@@ -92,6 +95,11 @@ export async function attachClaim(
   }
 }
 
+/** Whether something may be in the guest that could not be taken out again. */
+interface Left {
+  inGuest: boolean;
+}
+
 type Found = Map<ClaimedInterface['name'], GuestInterface>;
 
 interface Attaching extends AttachOptions {
@@ -99,17 +107,21 @@ interface Attaching extends AttachOptions {
   readonly deadline: number;
   /** Takes what is there. */
   readonly found: Found;
+  readonly left: Left;
 }
 
 function attachSteps(
   host: AttachingHost,
   { driver, guest, reference }: GuestPlace,
   one: ClaimedInterface,
-  { network = noNetworkBackend, queuePairs = 1, mtu = null, inventory, deadline, found }: Attaching,
+  options: Attaching,
 ): Step[] {
-  const { name, deviceId, port, mac } = one;
+  const { network = noNetworkBackend, queuePairs = 1, mtu = null } = options;
+  const { inventory, deadline, found, left } = options;
+  const { name, deviceId, port } = one;
   const context = networkContext(inventory, one, mtu);
-  const steps: Step[] = [addressing(host, one)];
+  const given = { ...one };
+  const steps: Step[] = [addressing(host, given)];
   if (port !== null) {
     steps.push({
       what: `plug port ${port} into the network`,
@@ -125,13 +137,15 @@ function attachSteps(
       run: async (signal) => {
         // As of now: numbers are recycled.
         const { charDevice } = host.resolve(deviceId);
-        await driver.attach(
-          guest,
-          { name, deviceId, charDevice, mac, queuePairs, mtu },
-          { signal, deadline },
-        );
+        const wanted = { name, deviceId, charDevice, mac: given.mac, queuePairs, mtu };
+        try {
+          await driver.attach(guest, wanted, { signal, deadline });
+        } catch (error) {
+          left.inGuest ||= error instanceof VdpaError && error.leftovers.length > 0;
+          throw error;
+        }
       },
-      undo: async () => await driver.detach(guest, name),
+      undo: async () => await driver.detach(guest, name, { deadline: performance.now() + undoMs }),
     },
     {
       what: `see that ${reference} has ${deviceId}`,
@@ -139,7 +153,7 @@ function attachSteps(
         const all = await driver.interfaces(guest, { signal, deadline });
         const own = all.find((each) => each.name === name);
         if (own !== undefined) found.set(name, own);
-        assertAsWanted(one, own, host.resolve(deviceId), reference);
+        assertAsWanted(given, own, host.resolve(deviceId), reference);
       },
     },
   );
@@ -182,8 +196,12 @@ function assertAsWanted(
   );
 }
 
-/** Sees that the device is a network device with the port's MAC, which it gets where the kernel can. */
-function addressing(host: AttachingHost, { deviceId, mac }: ClaimedInterface): Step {
+/**
+ * Sees that the device is a network device with the port's MAC, which it gets where the kernel can. For a
+ * port without one the guest is given the device's own: a hypervisor that is told none makes one up.
+ */
+function addressing(host: AttachingHost, given: { deviceId: DeviceId; mac: string | null }): Step {
+  const { deviceId } = given;
   let before: string | null = null;
   return {
     what: `see to the MAC of ${deviceId}`,
@@ -193,6 +211,8 @@ function addressing(host: AttachingHost, { deviceId, mac }: ClaimedInterface): S
       const { net } = await host.deviceConfig(name, { signal });
       if (net === null) throw notNet(deviceId);
       const own = net.mac === noMac ? null : net.mac;
+      given.mac ??= own;
+      const { mac } = given;
       if (mac === null || own === mac) return;
       try {
         await host.setMac(name, mac, { signal });
@@ -210,7 +230,7 @@ function addressing(host: AttachingHost, { deviceId, mac }: ClaimedInterface): S
 
 const noMac = '00:00:00:00:00:00';
 
-function noteGuest(tracker: Tracker, claim: Claim, { reference }: GuestPlace): Step {
+function noteGuest(tracker: Tracker, claim: Claim, { reference }: GuestPlace, left: Left): Step {
   const selection = { claim: claim.id, fence: claim.fence };
   return {
     what: `note that claim ${claim.id} goes into ${reference}`,
@@ -221,19 +241,17 @@ function noteGuest(tracker: Tracker, claim: Claim, { reference }: GuestPlace): S
     // Of one that was there before it stays as it was.
     ...(claim.guest === null && {
       undo: async () => {
-        await tracker.setGuest(selection, null);
+        if (!left.inGuest) await tracker.setGuest(selection, null);
       },
     }),
   };
 }
 
-function allocation(tracker: Tracker, claim: Claim, found: Found): Step {
-  const { id, fence } = claim;
+/** Also of a claim that has more: what is in the guest by its own call stays there after a crash. */
+function allocation(tracker: Tracker, { id, fence }: Claim, reference: string): Step {
   return {
-    what: `note that claim ${id} is in its guest`,
+    what: `note that claim ${id} is in ${reference}`,
     run: async () => {
-      const all = claimedInterfaces(tracker, claim);
-      if (!all.every(({ name }) => found.get(name)?.state === 'attached')) return;
       await tracker.allocate({ claim: id, fence });
     },
   };

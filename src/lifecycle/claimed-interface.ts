@@ -7,9 +7,9 @@ import type { PortId } from '../policy/device-request.js';
 import type { Claim, ClaimId, InstanceId } from '../tracker/claim.js';
 import type { Tracker } from '../tracker/tracker.js';
 
-/** What goes into a guest, or out of it: all of a claim, or what an instance has for one neutron port. */
+/** What goes into a guest, or out of it: of a claim all or some, or what an instance has for one neutron port. */
 export type PlugSelection =
-  | { readonly claim: ClaimId }
+  | { readonly claim: ClaimId; readonly devices?: readonly DeviceId[] | undefined }
   | { readonly instance: InstanceId; readonly port: PortId };
 
 /** One of a claim's vDPA devices, as an interface of its guest. */
@@ -33,7 +33,10 @@ export function selectedInterfaces(tracker: Tracker, selection: PlugSelection): 
   if ('claim' in selection) {
     const claim = tracker.claimOf(selection.claim);
     if (claim === null) throw notFound(`there is no claim ${selection.claim}`);
-    return { claim, interfaces: someOf(claim, claimedInterfaces(tracker, claim)) };
+    const { devices } = selection;
+    const all = claimedInterfaces(tracker, claim);
+    const chosen = all.filter(({ deviceId }) => devices?.includes(deviceId) !== false);
+    return { claim, interfaces: someOf(claim, chosen) };
   }
   const { instance, port } = selection;
   for (const claim of tracker.claims(instance)) {

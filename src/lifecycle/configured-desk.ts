@@ -4,15 +4,15 @@ import { VdpaHost } from '../vdpa-host.js';
 import type { ClaimDesk } from './claim-desk.js';
 import type { Config } from './config.js';
 import type { GuestDesk } from './guest-desk.js';
-import { GuestDrivers } from './guest-drivers.js';
-import { HostGuests } from './host-guests.js';
+import type { GuestDrivers } from './guest-drivers.js';
 import { openDesk } from './open-desk.js';
 import { OwnerClient } from './owner-client.js';
 
 /** Whom a command asks. */
 export interface ConfiguredDesk extends AsyncDisposable {
   readonly claims: ClaimDesk;
-  readonly guests: GuestDesk;
+  /** What drives them is loaded when it is first asked for. */
+  guests(): Promise<GuestDesk>;
 }
 
 /**
@@ -28,14 +28,19 @@ export async function configuredDesk(
   const openLocal = () => openConfigured(config, options, { follow: false });
   const claims = await openDesk(config.store, openLocal, { signal });
   if (claims instanceof OwnerClient) {
-    return { claims, guests: claims, [Symbol.asyncDispose]: () => claims.close() };
+    return { claims, guests: async () => claims, [Symbol.asyncDispose]: () => claims.close() };
   }
-  const drivers = new GuestDrivers(config.guests);
+  let drivers: GuestDrivers | null = null;
   return {
     claims,
-    guests: new HostGuests(claims, drivers),
-    [Symbol.asyncDispose]: async () => {
-      await drivers.close();
+    async guests() {
+      const { GuestDrivers } = await import('./guest-drivers.js');
+      const { HostGuests } = await import('./host-guests.js');
+      drivers ??= new GuestDrivers(config.guests);
+      return new HostGuests(claims, drivers);
+    },
+    async [Symbol.asyncDispose]() {
+      await drivers?.close();
       await claims.close();
     },
   };

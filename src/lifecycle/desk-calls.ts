@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { VdpaError } from '../errors.js';
-import { mostQueuePairs, mtuRange } from '../guest/guest-interface.js';
+import { mostQueuePairs } from '../guest/guest-interface.js';
 import type { DeviceId } from '../host/device-id.js';
+import { mtuRange } from '../host/net-limits.js';
 import { parsed } from '../parsed.js';
 import type { DeviceRequest, PortId, RequestId, RequestSpec } from '../policy/device-request.js';
 import { numaPolicies } from '../policy/numa-policy.js';

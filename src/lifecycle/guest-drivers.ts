@@ -16,6 +16,18 @@ export interface GuestsConfig {
   readonly libvirt: { readonly uri: string } | null;
 }
 
+export interface ConfiguredGuests {
+  readonly references: readonly string[];
+  readonly failed: readonly UnlistedGuests[];
+}
+
+/** Guests of which it could not be found out which they are. */
+export interface UnlistedGuests {
+  /** `libvirt:*` */
+  readonly guests: string;
+  readonly error: VdpaError;
+}
+
 /** What drives the guests that people name; each is opened when it is first needed. */
 export class GuestDrivers implements AsyncDisposable {
   readonly #config: GuestsConfig;
@@ -45,19 +57,26 @@ export class GuestDrivers implements AsyncDisposable {
     return { driver, guest: basename(guest.path) as InstanceId, reference };
   }
 
-  /** References of those that the configuration tells of, in order. @throws {VdpaError} of libvirt */
-  async configured(options: GuestCallOptions = {}): Promise<string[]> {
+  /** References of those that the configuration tells of, in order. */
+  async configured(options: GuestCallOptions = {}): Promise<ConfiguredGuests> {
     const { qmp, libvirt } = this.#config;
     const references: string[] = [];
     if (qmp !== null) {
       const monitors = new MonitorPath(qmp.monitor);
       for (const guest of await monitors.candidates()) references.push(`qmp:${monitors.of(guest)}`);
     }
+    const failed: UnlistedGuests[] = [];
     if (libvirt !== null) {
-      for (const guest of await this.#libvirt().guests(options))
-        references.push(`libvirt:${guest}`);
+      try {
+        const guests = await this.#libvirt().guests(options);
+        references.push(...guests.map((guest) => `libvirt:${guest}`));
+      } catch (error) {
+        options.signal?.throwIfAborted();
+        if (!(error instanceof VdpaError)) throw error;
+        failed.push({ guests: 'libvirt:*', error });
+      }
     }
-    return references.sort();
+    return { references: references.sort(), failed };
   }
 
   /** Waits for the calls under way. Guests stay as they are. Idempotent. */

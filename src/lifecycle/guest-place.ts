@@ -1,6 +1,6 @@
-import { VdpaError } from '../errors.js';
 import type { GuestCallOptions, GuestDriver } from '../guest/guest-driver.js';
 import type { GuestInterface } from '../guest/guest-interface.js';
+import { saysGuestGone } from '../guest/losses.js';
 import type { InstanceId } from '../tracker/claim.js';
 
 /** A guest, and what drives it. */
@@ -22,7 +22,7 @@ export async function interfacesIn(
   try {
     return await driver.interfaces(guest, options);
   } catch (error) {
-    if (error instanceof VdpaError && error.code === 'GUEST_NOT_FOUND') return [];
+    if (saysGuestGone(error)) return [];
     throw error;
   }
 }

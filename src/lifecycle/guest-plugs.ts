@@ -1,4 +1,4 @@
-import { mtuRange } from '../guest/guest-interface.js';
+import { mtuRange } from '../host/net-limits.js';
 import { KeyedTurns } from '../keyed-turns.js';
 import { assertForm } from '../tracker/arguments.js';
 import type { ClaimId } from '../tracker/claim.js';
@@ -8,6 +8,7 @@ import {
   callable,
   from,
   having,
+  listOf,
   name,
   nullable,
   oneOf,
@@ -55,7 +56,7 @@ const placeForm = shape<GuestPlace>({
   guest: name,
   reference: name,
 });
-const byClaim = shape({ claim: name });
+const byClaim = shape({ claim: name, devices: optional(listOf(name)) });
 const byPort = shape({ instance: name, port: name });
 
 /**
@@ -93,7 +94,7 @@ export class GuestPlugs {
     const { tracker } = this.#host;
     const recovered: RecoveredClaim[] = [];
     for (const { id, guest } of tracker.claims()) {
-      if (guest === null) continue;
+      if (guest === null || options.claims?.includes(id) === false) continue;
       const keys = turnsOf(id, guest);
       const one = await this.#turns.run(keys, options.signal, async () => {
         const claim = tracker.claimOf(id);

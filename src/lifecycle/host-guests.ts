@@ -11,9 +11,9 @@ import type {
   GuestListing,
   PlugScope,
 } from './guest-desk.js';
-import type { GuestDrivers } from './guest-drivers.js';
+import type { GuestDrivers, UnlistedGuests } from './guest-drivers.js';
 import { type GuestPlace, interfacesIn } from './guest-place.js';
-import type { RecoveredClaim } from './recover-claims.js';
+import type { RecoveredClaim, RecoverOptions } from './recover-claims.js';
 
 type PluggingHost = Pick<VdpaHost, 'attach' | 'detach' | 'recoverGuests' | 'tracker'>;
 
@@ -66,16 +66,18 @@ export class HostGuests implements GuestDesk {
     readonly signal?: AbortSignal | undefined;
   } = {}): Promise<GuestListing[]> {
     const claims = new Map<string, ClaimId[]>();
-    for (const reference of await this.#drivers.configured({ signal })) claims.set(reference, []);
+    const { references, failed } = await this.#drivers.configured({ signal });
+    for (const reference of references) claims.set(reference, []);
     for (const { id, guest } of this.#host.tracker.claims()) {
       if (guest !== null) claims.set(guest, [...(claims.get(guest) ?? []), id]);
     }
     const sorted = [...claims].sort(([a], [b]) => (a < b ? -1 : 1));
-    return await Promise.all(sorted.map(([guest, own]) => this.#listing(guest, own, signal)));
+    const listings = sorted.map(([guest, own]) => this.#listing(guest, own, signal));
+    return [...(await Promise.all(listings)), ...failed.map(unlisted)];
   }
 
   /** As `VdpaHost.recoverGuests`. */
-  async recover(signal: AbortSignal): Promise<RecoveredClaim[]> {
+  async recover(options: Pick<RecoverOptions, 'claims' | 'signal'>): Promise<RecoveredClaim[]> {
     const place = (reference: string): GuestPlace | null => {
       try {
         return this.#drivers.place(reference);
@@ -84,7 +86,7 @@ export class HostGuests implements GuestDesk {
         throw error;
       }
     };
-    return await this.#host.recoverGuests({ place, signal });
+    return await this.#host.recoverGuests({ ...options, place });
   }
 
   async #listing(
@@ -152,6 +154,7 @@ export class HostGuests implements GuestDesk {
     error: unknown,
   ): Promise<unknown> {
     const left: string[] = [];
+    const failures: unknown[] = [error];
     for (const selection of begun.toReversed()) {
       try {
         await this.#host.detach(selection, place, { release: false });
@@ -159,14 +162,25 @@ export class HostGuests implements GuestDesk {
         const what = 'claim' in selection ? `claim ${selection.claim}` : `port ${selection.port}`;
         const why = failure instanceof Error ? failure.message : String(failure);
         left.push(`${what} in ${place.reference}: ${why}`);
+        failures.push(failure);
       }
     }
-    if (!(error instanceof VdpaError) || left.length === 0) return error;
-    return restated(error, error.message, {
+    const told = failures.find((failure) => failure instanceof VdpaError);
+    if (left.length === 0 || told === undefined) return error;
+    const before = error instanceof VdpaError ? error.leftovers : [];
+    // What was aborted is told by what it left.
+    const message = error instanceof VdpaError ? error.message : `aborted; ${told.message}`;
+    return restated(told, message, {
       outcome: 'partial',
-      leftovers: [...error.leftovers, ...left],
+      leftovers: [...before, ...left],
+      cause: error,
     });
   }
+}
+
+/** Guests that could not be listed, as one that could not be asked. */
+function unlisted({ guests, error: { code, message } }: UnlistedGuests): GuestListing {
+  return { guest: guests, claims: [], interfaces: [], error: { code, message } };
 }
 
 function notFound(message: string): VdpaError {

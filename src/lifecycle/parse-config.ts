@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { VdpaError } from '../errors.js';
-import { defaultLibvirtUri } from '../guest/libvirt-driver.js';
+import { defaultLibvirtUri } from '../guest/libvirt-uri.js';
 import { MonitorPath } from '../guest/monitor-path.js';
 import { issueTexts } from '../parsed.js';
 import { numaPolicies } from '../policy/numa-policy.js';

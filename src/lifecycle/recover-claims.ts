@@ -10,6 +10,8 @@ export interface RecoverOptions {
   /** Where a reference leads; null: nobody knows it any more, and the claim stays as it is. */
   readonly place: (reference: string) => GuestPlace | null;
   readonly network?: NetworkBackend | undefined;
+  /** Only these. Default: all. */
+  readonly claims?: readonly ClaimId[] | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

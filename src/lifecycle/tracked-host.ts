@@ -1,3 +1,4 @@
+import { VdpaError } from '../errors.js';
 import { CardSerials, type SerialNumbers } from '../host/card-serials.js';
 import type { DeviceId } from '../host/device-id.js';
 import { type HostCell, readHostCells } from '../host/host-cells.js';
@@ -6,6 +7,7 @@ import type { KernelHost } from '../host/kernel-host.js';
 import type { PciAddress } from '../host/pci-address.js';
 import type { HostWatch } from '../host/watch.js';
 import type { Logger } from '../logger.js';
+import { type BindingProfile, bindingProfile } from '../policy/binding-profile.js';
 import { DeviceSpec } from '../policy/device-spec.js';
 import { type PciFacts, pciFactsOf } from '../policy/pci-facts.js';
 import type { ReportedDevice } from '../policy/reported-device.js';
@@ -146,6 +148,17 @@ export class TrackedHost implements AsyncDisposable {
 
   get tracker(): Tracker {
     return this.#tracker;
+  }
+
+  /**
+   * @throws {VdpaError} `DEVICE_NOT_FOUND`, `DEVICE_NOT_SPECIFIED`
+   */
+  bindingProfile(id: DeviceId): BindingProfile {
+    const record = this.#tracker.record(id);
+    if (record === null) {
+      throw new VdpaError('DEVICE_NOT_FOUND', `nothing is recorded of ${id}`, { retry: 'never' });
+    }
+    return bindingProfile(record.device, this.#spec);
   }
 
   /** Of the latest reading, in order of the inventory. */

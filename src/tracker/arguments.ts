@@ -18,8 +18,9 @@ import {
   that,
   wrongIn,
 } from './form.js';
+import type { Operation } from './operation.js';
 import type { Living, LivingMigration } from './orphans.js';
-import { deviceRecord, numaCells } from './store-form.js';
+import { deviceRecord, numaCells, operation } from './store-form.js';
 
 // What the tracker is called with, as programs without types call it too: what is none of it would be
 // stored and could not be read again, or be taken for a wish that nobody had.
@@ -129,6 +130,14 @@ export function assertClaimSelection(given: ClaimSelection): void {
 /** @throws {TypeError} */
 export function assertGuest(given: string | null): void {
   assertForm('guest', nullable(name), given);
+}
+
+/** @throws {TypeError} */
+export function assertOperation(instance: InstanceId, given: Operation | null): void {
+  assertForm('setOperation', nullable(operation), given);
+  if (given !== null && given.instance !== instance) {
+    throw new TypeError(`setOperation: .instance: is not ${instance}`);
+  }
 }
 
 /** @throws {TypeError} */

@@ -37,7 +37,7 @@ export function auditLedger(ledger: Ledger, living: Living | null): TrackerFindi
     const record = ledger.record(id);
     if (record !== undefined) findings.push(...recordFindings(record, ledger, draft));
   }
-  const isOrphan = orphansOf(living);
+  const isOrphan = orphansOf(living, ledger);
   for (const claim of ledger.claims().sort((a, b) => (a.id < b.id ? -1 : 1))) {
     findings.push(...claimFindings(claim, ledger, isOrphan(claim)));
   }

@@ -86,3 +86,10 @@ export function decideGuest(ledger: Ledger, claim: Claim, guest: string | null):
   if (claim.guest !== guest) draft.setClaim(claim.id, { ...claim, guest });
   return draft.decision();
 }
+
+/** What was made for a migration is the instance's own from now on. */
+export function decideAdopt(ledger: Ledger, claim: Claim): Decision {
+  const draft = new Draft(ledger);
+  if (claim.migration !== null) draft.setClaim(claim.id, { ...claim, migration: null });
+  return draft.decision();
+}

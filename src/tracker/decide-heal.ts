@@ -9,7 +9,7 @@ import { freeDevice, isHeld } from './transitions.js';
 /** Sets right what `auditLedger` calls healable: who has a device is what record and claim agree on. */
 export function decideHeal(ledger: Ledger, living: Living | null): Decision {
   const draft = new Draft(ledger);
-  const isOrphan = orphansOf(living);
+  const isOrphan = orphansOf(living, ledger);
   for (const claim of ledger.claims()) {
     const devices = claim.devices.filter(
       ({ deviceId }) => draft.device(deviceId)?.claimId === claim.id,

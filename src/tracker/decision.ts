@@ -1,6 +1,7 @@
 import type { DeviceId } from '../host/device-id.js';
-import type { Claim, ClaimId } from './claim.js';
+import type { Claim, ClaimId, InstanceId } from './claim.js';
 import type { DeviceRecord } from './device-record.js';
+import type { Operation } from './operation.js';
 import type { StoreChange, Versioned, Write } from './store.js';
 
 /** One document before and after a decision. */
@@ -16,15 +17,21 @@ export interface Replacement<Id, T> {
 export interface Decision {
   readonly devices: readonly Replacement<DeviceId, DeviceRecord>[];
   readonly claims: readonly Replacement<ClaimId, Claim>[];
+  /** Default: none. */
+  readonly operations?: readonly Replacement<InstanceId, Operation>[];
 }
 
-export function isEmpty({ devices, claims }: Decision): boolean {
-  return devices.length === 0 && claims.length === 0;
+export function isEmpty({ devices, claims, operations = [] }: Decision): boolean {
+  return devices.length === 0 && claims.length === 0 && operations.length === 0;
 }
 
 /** The decision as the store is told it. */
-export function storeChange({ devices, claims }: Decision): StoreChange {
-  return { devices: devices.map(write), claims: claims.map(write) };
+export function storeChange({ devices, claims, operations = [] }: Decision): StoreChange {
+  return {
+    devices: devices.map(write),
+    claims: claims.map(write),
+    operations: operations.map(write),
+  };
 }
 
 function write<Id, T>({ id, before, after }: Replacement<Id, T>): Write<Id, T> {

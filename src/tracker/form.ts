@@ -30,6 +30,7 @@ export const name = that(
     /^[^\0\p{Cs}]+$/u.test(value),
   `is no name of 1 to ${mostNameCharacters} characters`,
 );
+export const anything: Check = () => null;
 export const boolean = that((value) => typeof value === 'boolean', 'is neither true nor false');
 export const from = (least: number): Check =>
   that(

@@ -5,6 +5,7 @@ import type { Claim, ClaimId, InstanceId } from './claim.js';
 import type { Decision } from './decision.js';
 import type { DeviceRecord } from './device-record.js';
 import { type DraftBase, pfOf } from './draft.js';
+import type { Operation } from './operation.js';
 import { placeIn } from './place-in.js';
 import { comparePools, Pool, signatureOf } from './pool.js';
 import type { StoreState, Versioned } from './store.js';
@@ -52,6 +53,7 @@ export class Ledger implements DraftBase {
   readonly #below = new Map<DeviceId, Below>();
   readonly #claims = new Map<ClaimId, Versioned<Claim>>();
   readonly #claimsOf = new Map<InstanceId, Set<ClaimId>>();
+  readonly #operations = new Map<InstanceId, Versioned<Operation>>();
   readonly #pools = new Map<string, Pool>();
   readonly #inOrder: Pool[] = [];
   #fence: number;
@@ -61,6 +63,7 @@ export class Ledger implements DraftBase {
     this.#admission = admission;
     this.#fence = state.fence;
     for (const claim of state.claims) this.#putClaim(claim.value.id, claim);
+    for (const one of state.operations) this.#operations.set(one.value.instance, one);
     for (const device of state.devices) this.#put(device.value.device.id, device);
     for (const id of this.#devices.keys()) this.#refresh(id);
   }
@@ -132,8 +135,13 @@ export class Ledger implements DraftBase {
     return claims;
   }
 
+  operation(instance: InstanceId): Versioned<Operation> | undefined {
+    return this.#operations.get(instance);
+  }
+
   /** Takes what it takes; what it gives back nobody gets until it is settled. */
-  apply({ devices, claims }: Decision): void {
+  apply({ devices, claims, operations = [] }: Decision): void {
+    for (const { id, after } of operations) this.#putOperation(id, after);
     for (const { id, after } of claims) this.#putClaim(id, after);
     for (const { id, before, after } of devices) {
       this.#put(id, after);
@@ -151,12 +159,13 @@ export class Ledger implements DraftBase {
   }
 
   /** As if it had not been made; those after it have been undone already. */
-  undo({ devices, claims }: Decision): void {
+  undo({ devices, claims, operations = [] }: Decision): void {
     for (const { id, before, after } of devices) {
       if (givesBack(before, after)) this.#setReturning(id, -1);
       this.#put(id, before);
     }
     for (const { id, before } of claims) this.#putClaim(id, before);
+    for (const { id, before } of operations) this.#putOperation(id, before);
     this.#refreshAll(devices);
   }
 
@@ -244,6 +253,11 @@ export class Ledger implements DraftBase {
       own?.delete(id);
       if (own?.size === 0) this.#claimsOf.delete(before.instance);
     }
+  }
+
+  #putOperation(id: InstanceId, stored: Versioned<Operation> | null): void {
+    if (stored === null) this.#operations.delete(id);
+    else this.#operations.set(id, stored);
   }
 
   #refreshAll(devices: Decision['devices']): void {

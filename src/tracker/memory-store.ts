@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { VdpaError } from '../errors.js';
 import type { DeviceId } from '../host/device-id.js';
-import type { Claim, ClaimId } from './claim.js';
+import type { Claim, ClaimId, InstanceId } from './claim.js';
 import type { DeviceRecord } from './device-record.js';
+import type { Operation } from './operation.js';
 import type {
   ChangeResult,
   ChangesSince,
@@ -24,10 +25,12 @@ export class MemoryStore implements Store {
   readonly #epoch = randomUUID();
   readonly #devices = new Map<DeviceId, Stored<DeviceRecord>>();
   readonly #claims = new Map<ClaimId, Stored<Claim>>();
+  readonly #operations = new Map<InstanceId, Stored<Operation>>();
   readonly #holders = new Map<string, ClaimId>();
   /** By id, at which revision a document went. */
   readonly #removedDevices = new Map<DeviceId, number>();
   readonly #removedClaims = new Map<ClaimId, number>();
+  readonly #removedOperations = new Map<InstanceId, number>();
   #revision = 0;
   #fence = 0;
   #open = false;
@@ -52,6 +55,7 @@ export class MemoryStore implements Store {
       state: this.#stateSince(fromRevision),
       removedDevices: since(this.#removedDevices, fromRevision),
       removedClaims: since(this.#removedClaims, fromRevision),
+      removedOperations: since(this.#removedOperations, fromRevision),
     };
   }
 
@@ -63,6 +67,7 @@ export class MemoryStore implements Store {
     const conflict = conflictOf(encodeChange(change), {
       device: (id) => this.#devices.get(id as DeviceId)?.version ?? null,
       claim: (id) => this.#claims.get(id as ClaimId)?.version ?? null,
+      operation: (instance) => this.#operations.get(instance as InstanceId)?.version ?? null,
       holder: (device) => this.#holders.get(device) ?? null,
     });
     if (conflict !== null) return { committed: false, conflict };
@@ -80,6 +85,9 @@ export class MemoryStore implements Store {
       this.#fence = Math.max(this.#fence, write.to?.fence ?? 0);
       for (const { deviceId } of write.to?.devices ?? []) this.#holders.set(deviceId, write.id);
     }
+    for (const write of change.operations ?? []) {
+      put(this.#operations, this.#removedOperations, write, revision);
+    }
     return { committed: true, revision };
   }
 
@@ -87,6 +95,7 @@ export class MemoryStore implements Store {
     return {
       devices: writtenSince(this.#devices, revision),
       claims: writtenSince(this.#claims, revision),
+      operations: writtenSince(this.#operations, revision),
       fence: this.#fence,
     };
   }

@@ -1,4 +1,5 @@
 import type { Claim, InstanceId, MigrationId } from './claim.js';
+import type { Ledger } from './ledger.js';
 
 /** A migration that is under way. */
 export interface LivingMigration {
@@ -22,14 +23,19 @@ export interface Living {
  * that; an instance's own lives as long as the instance does, here or on its way.
  *
  * @param living null: nobody knows, and no claim is one
+ * @param operations an instance in the middle of one may be coming or going: its claims live
  */
-export function orphansOf(living: Living | null): (claim: Claim) => boolean {
+export function orphansOf(
+  living: Living | null,
+  operations: Pick<Ledger, 'operation'>,
+): (claim: Claim) => boolean {
   if (living === null) return () => false;
   const { instances, migrations = [], asOf } = living;
   const alive = new Set([...instances, ...migrations.map(({ instance }) => instance)]);
   const moving = new Set(migrations.map(({ id }) => id));
   return ({ fence, instance, migration }) => {
     if (asOf !== undefined && fence > asOf) return false;
+    if (operations.operation(instance) !== undefined) return false;
     return migration === null ? !alive.has(instance) : !moving.has(migration);
   };
 }

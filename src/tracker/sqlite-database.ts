@@ -60,10 +60,11 @@ export class SqliteDatabase {
       db.close();
       throw error;
     }
-    const { deviceVersion, claimVersion, holder } = this.#statements;
+    const { deviceVersion, claimVersion, operationVersion, holder } = this.#statements;
     this.#versions = {
       device: (id) => deviceVersion.get(id) ?? null,
       claim: (id) => claimVersion.get(id) ?? null,
+      operation: (instance) => operationVersion.get(instance) ?? null,
       holder: (device) => holder.get(device) ?? null,
     };
   }
@@ -129,7 +130,7 @@ export class SqliteDatabase {
     this.#db.close();
   }
 
-  #write({ devices, claims }: EncodedChange, revision: number): void {
+  #write({ devices, claims, operations }: EncodedChange, revision: number): void {
     const s = this.#statements;
     for (const { id, from, body } of devices) {
       if (body !== null) s.writeDevice.run(id, (from ?? 0) + 1, revision, body);
@@ -142,6 +143,10 @@ export class SqliteDatabase {
       else if (s.removeClaim.run(id).changes > 0) s.noteRemoval.run(revision, 'claim', id);
       for (const device of held) s.hold.run(id as ClaimId, device);
     }
+    for (const { id, from, body } of operations) {
+      if (body !== null) s.writeOperation.run(id, (from ?? 0) + 1, revision, body);
+      else if (s.removeOperation.run(id).changes > 0) s.noteRemoval.run(revision, 'operation', id);
+    }
   }
 
   /** Drops the oldest removals over the number that is kept; the revision of the last that went. */
@@ -153,8 +158,8 @@ export class SqliteDatabase {
   }
 }
 
-function removes({ devices, claims }: EncodedChange): boolean {
-  return devices.some(({ body }) => body === null) || claims.some(({ body }) => body === null);
+function removes({ devices, claims, operations }: EncodedChange): boolean {
+  return [devices, claims, operations].some((writes) => writes.some(({ body }) => body === null));
 }
 
 type Statements = ReturnType<typeof prepare>;
@@ -173,11 +178,14 @@ function prepare(db: Connection) {
     rollback: db.prepare('ROLLBACK'),
     deviceVersion: version('devices'),
     claimVersion: version('claims'),
+    operationVersion: version('operations'),
     holder: db.prepare<[string], string>('SELECT claim FROM holdings WHERE device = ?').pluck(),
     writeDevice: upsert('devices'),
     writeClaim: upsert('claims'),
+    writeOperation: upsert('operations'),
     removeDevice: db.prepare<[string]>('DELETE FROM devices WHERE id = ?'),
     removeClaim: db.prepare<[string]>('DELETE FROM claims WHERE id = ?'),
+    removeOperation: db.prepare<[string]>('DELETE FROM operations WHERE id = ?'),
     hold: db.prepare<[string, string]>('INSERT INTO holdings (claim, device) VALUES (?, ?)'),
     letGo: db.prepare<[string]>('DELETE FROM holdings WHERE claim = ?'),
     noteRemoval: db.prepare<[number, string, string]>(

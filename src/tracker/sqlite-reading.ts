@@ -1,9 +1,9 @@
 import type { DeviceId } from '../host/device-id.js';
-import type { ClaimId } from './claim.js';
+import type { ClaimId, InstanceId } from './claim.js';
 import type { Connection } from './sqlite-engine.js';
 import { corrupt } from './sqlite-error.js';
 import type { ChangesSince, OpenedStore, StoreState, Versioned } from './store.js';
-import { readClaim, readDeviceRecord } from './store-form.js';
+import { readClaim, readDeviceRecord, readOperation } from './store-form.js';
 
 interface DocumentRow {
   readonly id: string;
@@ -42,7 +42,7 @@ export function readChanges(db: Connection, path: string, from: number): Changes
   return db.transaction(() => {
     const { revision, fence, forgotten } = storeRowReader(db, path)();
     if (from < forgotten || from > revision) return null;
-    const removed = (kind: 'device' | 'claim'): string[] =>
+    const removed = (kind: 'device' | 'claim' | 'operation'): string[] =>
       db
         .prepare<[number, string], string>(
           `SELECT DISTINCT id FROM removals WHERE revision > ? AND kind = ?
@@ -55,6 +55,7 @@ export function readChanges(db: Connection, path: string, from: number): Changes
       state: readState(db, fence, from),
       removedDevices: removed('device') as DeviceId[],
       removedClaims: removed('claim') as ClaimId[],
+      removedOperations: removed('operation') as InstanceId[],
     };
   })();
 }
@@ -63,13 +64,14 @@ function readState(db: Connection, fence: number, from: number): StoreState {
   return {
     devices: documents(db, 'devices', from, readDeviceRecord),
     claims: documents(db, 'claims', from, readClaim),
+    operations: documents(db, 'operations', from, readOperation),
     fence,
   };
 }
 
 function documents<T>(
   db: Connection,
-  table: 'devices' | 'claims',
+  table: 'devices' | 'claims' | 'operations',
   from: number,
   read: (id: string, body: string) => T,
 ): Versioned<T>[] {

@@ -34,6 +34,21 @@ export const storeSteps: readonly string[] = [
   `,
   // A claim says in which guest its devices are.
   `UPDATE claims SET body = json_set(body, '$.guest', NULL);`,
+  // What is being done with an instance, by the instance.
+  `
+  CREATE TABLE operations (
+    id TEXT PRIMARY KEY, version INTEGER NOT NULL, revision INTEGER NOT NULL, body TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  ALTER TABLE removals RENAME TO earlier_removals;
+  CREATE TABLE removals (
+    place INTEGER PRIMARY KEY, -- in the order of removal
+    revision INTEGER NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('device', 'claim', 'operation')),
+    id TEXT NOT NULL
+  ) STRICT;
+  INSERT INTO removals SELECT place, revision, kind, id FROM earlier_removals;
+  DROP TABLE earlier_removals;
+  `,
 ];
 
 export const storeSchema = new Migrations(applicationId, storeSteps);

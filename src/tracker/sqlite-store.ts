@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { VdpaError } from '../errors.js';
 import type { DeviceId } from '../host/device-id.js';
-import type { ClaimId } from './claim.js';
+import type { ClaimId, InstanceId } from './claim.js';
 import type {
   Answer,
   Commits,
@@ -208,7 +208,7 @@ class StoreThread {
 function resultOf(outcome: number | string): ChangeResult {
   return typeof outcome === 'number'
     ? { committed: true, revision: outcome }
-    : { committed: false, conflict: outcome as DeviceId | ClaimId };
+    : { committed: false, conflict: outcome as DeviceId | ClaimId | InstanceId };
 }
 
 function errorOf({ code, message, ...details }: ErrorFacts): VdpaError {

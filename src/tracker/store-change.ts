@@ -1,6 +1,6 @@
 import type { DeviceId } from '../host/device-id.js';
-import type { ClaimId } from './claim.js';
-import type { StoreChange } from './store.js';
+import type { ClaimId, InstanceId } from './claim.js';
+import type { StoreChange, Write } from './store.js';
 
 /** A write as it is stored: the document is its JSON text, or null when it goes. */
 export interface EncodedWrite {
@@ -19,11 +19,12 @@ export interface EncodedClaimWrite extends EncodedWrite {
 export interface EncodedChange {
   readonly devices: readonly EncodedWrite[];
   readonly claims: readonly EncodedClaimWrite[];
+  readonly operations: readonly EncodedWrite[];
 }
 
-export function encodeChange({ devices, claims }: StoreChange): EncodedChange {
+export function encodeChange({ devices, claims, operations = [] }: StoreChange): EncodedChange {
   return {
-    devices: devices.map(({ id, from, to }) => ({ id, from, body: to && JSON.stringify(to) })),
+    devices: devices.map(encodeWrite),
     claims: claims.map(({ id, from, to }) => ({
       id,
       from,
@@ -31,7 +32,12 @@ export function encodeChange({ devices, claims }: StoreChange): EncodedChange {
       fence: to?.fence ?? 0,
       devices: to?.devices.map(({ deviceId }) => deviceId) ?? [],
     })),
+    operations: operations.map(encodeWrite),
   };
+}
+
+function encodeWrite({ id, from, to }: Write<string, unknown>): EncodedWrite {
+  return { id, from, body: to === null ? null : JSON.stringify(to) };
 }
 
 /**
@@ -41,6 +47,7 @@ export interface StoredVersions {
   /** Null when there is no such document. */
   device(id: string): number | null;
   claim(id: string): number | null;
+  operation(instance: string): number | null;
   /** The claim that holds a device. */
   holder(deviceId: string): string | null;
 }
@@ -50,13 +57,14 @@ export interface StoredVersions {
  * builds on, or a claim is to hold a device that another one holds.
  */
 export function conflictOf(
-  { devices, claims }: EncodedChange,
+  { devices, claims, operations }: EncodedChange,
   stored: StoredVersions,
-): DeviceId | ClaimId | null {
+): DeviceId | ClaimId | InstanceId | null {
   const stale =
     devices.find(({ id, from }) => stored.device(id) !== from) ??
-    claims.find(({ id, from }) => stored.claim(id) !== from);
-  if (stale !== undefined) return stale.id as DeviceId | ClaimId;
+    claims.find(({ id, from }) => stored.claim(id) !== from) ??
+    operations.find(({ id, from }) => stored.operation(id) !== from);
+  if (stale !== undefined) return stale.id as DeviceId | ClaimId | InstanceId;
   const written = new Set(claims.map(({ id }) => id));
   const held = new Set<string>();
   for (const claim of claims) {
@@ -72,7 +80,7 @@ export function conflictOf(
 
 /** @throws {TypeError} when a change writes one document twice: which of the two is meant? */
 export function assertOneWriteEach(change: StoreChange): void {
-  for (const writes of [change.devices, change.claims]) {
+  for (const writes of [change.devices, change.claims, change.operations ?? []]) {
     if (writes.length > 1 && new Set(writes.map(({ id }) => id)).size < writes.length) {
       throw new TypeError('one change writes the same document twice');
     }

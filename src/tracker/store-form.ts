@@ -4,8 +4,8 @@ import { numaPolicies } from '../policy/numa-policy.js';
 import type { ReportedDevice } from '../policy/reported-device.js';
 import type { Claim, ClaimedDevice } from './claim.js';
 import type { DeviceRecord } from './device-record.js';
-
 import {
+  anything,
   boolean,
   type Check,
   from,
@@ -21,6 +21,7 @@ import {
   that,
   wrongIn,
 } from './form.js';
+import type { Operation } from './operation.js';
 
 // What a document must be, so that nonsense is refused and not worked with: none is stored that has
 // another form, and of what is read further keys are let be.
@@ -77,6 +78,13 @@ const claim = shape<Claim>({
   devices: listOf(shape<ClaimedDevice>({ deviceId: name, requestId: name })),
 });
 
+export const operation = shape<Operation>({
+  instance: name,
+  kind: name,
+  step: name,
+  detail: mapOf(anything),
+});
+
 /** A document that is not what it should be; its message says which, and where it is wrong. */
 export class MalformedDocument extends Error {
   override readonly name = 'MalformedDocument';
@@ -97,6 +105,13 @@ export function readDeviceRecord(id: string, body: string): DeviceRecord {
 export function readClaim(id: string, body: string): Claim {
   const value = parsed<Claim>(claim, `claim ${id}`, body);
   assertOwnId(`claim ${id}`, id, value.id);
+  return value;
+}
+
+/** @throws {MalformedDocument} */
+export function readOperation(id: string, body: string): Operation {
+  const value = parsed<Operation>(operation, `the operation of instance ${id}`, body);
+  assertOwnId(`the operation of instance ${id}`, id, value.instance);
   return value;
 }
 

@@ -7,14 +7,18 @@ import type { EncodedChange, EncodedClaimWrite, EncodedWrite } from './store-cha
 export type PackedValue = string | number | null;
 
 /** Appends a change to a list. */
-export function packChange(into: PackedValue[], { devices, claims }: StoreChange): void {
-  into.push(devices.length, claims.length);
+export function packChange(
+  into: PackedValue[],
+  { devices, claims, operations = [] }: StoreChange,
+): void {
+  into.push(devices.length, claims.length, operations.length);
   for (const { id, from, to } of devices) into.push(id, from, to && JSON.stringify(to));
   for (const { id, from, to } of claims) {
     const held = to?.devices ?? [];
     into.push(id, from, to && JSON.stringify(to), to?.fence ?? 0, held.length);
     for (const { deviceId } of held) into.push(deviceId);
   }
+  for (const { id, from, to } of operations) into.push(id, from, to && JSON.stringify(to));
 }
 
 /** All changes of a list. */
@@ -36,8 +40,12 @@ export function unpackChanges(values: readonly PackedValue[]): EncodedChange[] {
   });
   const changes: EncodedChange[] = [];
   while (at < values.length) {
-    const [devices, claims] = [next<number>(), next<number>()];
-    changes.push({ devices: many(devices, write), claims: many(claims, claim) });
+    const [devices, claims, operations] = [next<number>(), next<number>(), next<number>()];
+    changes.push({
+      devices: many(devices, write),
+      claims: many(claims, claim),
+      operations: many(operations, write),
+    });
   }
   return changes;
 }

@@ -1,6 +1,7 @@
 import type { DeviceId } from '../host/device-id.js';
-import type { Claim, ClaimId } from './claim.js';
+import type { Claim, ClaimId, InstanceId } from './claim.js';
 import type { DeviceRecord } from './device-record.js';
+import type { Operation } from './operation.js';
 
 /** A document with its place in its own history: 1 when it was first written. */
 export interface Versioned<T> {
@@ -12,6 +13,7 @@ export interface Versioned<T> {
 export interface StoreState {
   readonly devices: readonly Versioned<DeviceRecord>[];
   readonly claims: readonly Versioned<Claim>[];
+  readonly operations: readonly Versioned<Operation>[];
   /** The highest fence that was ever given, that of claims which are gone included. */
   readonly fence: number;
 }
@@ -29,6 +31,8 @@ export interface Write<Id, T> {
 export interface StoreChange {
   readonly devices: readonly Write<DeviceId, DeviceRecord>[];
   readonly claims: readonly Write<ClaimId, Claim>[];
+  /** By instance. Default: none. */
+  readonly operations?: readonly Write<InstanceId, Operation>[];
 }
 
 export type ChangeResult =
@@ -38,7 +42,7 @@ export type ChangeResult =
    * Nothing of it was stored: this document has another version than the change builds on, or this
    * device belongs to a claim that the change does not write.
    */
-  | { readonly committed: false; readonly conflict: DeviceId | ClaimId };
+  | { readonly committed: false; readonly conflict: DeviceId | ClaimId | InstanceId };
 
 /** What a store opens with. */
 export interface OpenedStore {
@@ -55,6 +59,7 @@ export interface ChangesSince {
   readonly state: StoreState;
   readonly removedDevices: readonly DeviceId[];
   readonly removedClaims: readonly ClaimId[];
+  readonly removedOperations: readonly InstanceId[];
 }
 
 /** Where records and claims outlive the process. One tracker writes to it at a time. */

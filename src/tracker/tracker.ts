@@ -12,6 +12,7 @@ import {
   assertGuest,
   assertHostReport,
   assertLiving,
+  assertOperation,
   assertReleaseSelection,
   assertReported,
   type ClaimArguments,
@@ -27,6 +28,7 @@ import { CommitQueue } from './commit-queue.js';
 import {
   type ClaimWish,
   chooseDevices,
+  decideAdopt,
   decideAllocate,
   decideClaim,
   decideGuest,
@@ -37,11 +39,14 @@ import { decideSync } from './decide-sync.js';
 import type { Decision } from './decision.js';
 import type { DeviceRecord } from './device-record.js';
 import { type Admission, Ledger } from './ledger.js';
+import { noLongerUnderWay, type Operation, underWay } from './operation.js';
 import { type Living, orphansOf } from './orphans.js';
 import { assertRequests, ownRequests } from './own-requests.js';
 import { type PoolSummary, poolSummaries } from './pool-summary.js';
 import type { Store } from './store.js';
 import type { TrackerEvent, TrackerEvents } from './tracker-event.js';
+
+type OneClaim = Extract<ClaimSelection, { readonly claim: unknown }>;
 
 /**
  * Who has which device of a host. Decisions are made at once, in the order of the calls; calls answer,
@@ -53,6 +58,7 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
   /** As they are durable. */
   readonly #records = new Map<DeviceId, DeviceRecord>();
   readonly #claims = new Map<ClaimId, Claim>();
+  readonly #operations = new Map<InstanceId, Operation>();
   readonly #queues = new EventQueues<TrackerEvent>({
     type: 'resync',
     reason: 'consumer-slow',
@@ -70,7 +76,7 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
     super();
     this.#store = store;
     this.#admission = admission;
-    this.#ledger = new Ledger(admission, { devices: [], claims: [], fence: 0 });
+    this.#ledger = new Ledger(admission, { devices: [], claims: [], operations: [], fence: 0 });
     this.#queue = this.#newQueue();
   }
 
@@ -110,6 +116,16 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
     return [...this.#claims.values()]
       .filter((claim) => instance === undefined || claim.instance === instance)
       .sort((a, b) => a.fence - b.fence);
+  }
+
+  /** What is being done with an instance; null: nothing. */
+  operationOf(instance: InstanceId): Operation | null {
+    return this.#operations.get(instance) ?? null;
+  }
+
+  /** In order of the instances' ids. */
+  operations(): Operation[] {
+    return [...this.#operations.values()].sort((a, b) => (a.instance < b.instance ? -1 : 1));
   }
 
   /** What is to be had at this moment, in the order in which it would be taken. */
@@ -224,6 +240,18 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
   }
 
   /**
+   * A migration has ended here: what it had claimed is the instance's own. Nothing happens to what
+   * was so already.
+   *
+   * @returns the claim as it is now
+   * @throws {TypeError} naming the key that is unknown or has the wrong form
+   * @throws {VdpaError} `CLAIM_NOT_FOUND`, `CLAIM_STALE`, `CLOSED`, those of `Store.commit`
+   */
+  async adopt(selection: OneClaim): Promise<Claim> {
+    return await this.#changeOne(selection, decideAdopt);
+  }
+
+  /**
    * Keeps with a claim which guest may have its devices, so that a restarted agent knows where to look.
    *
    * @param guest by its driver's reference, such as `qmp:/run/vm1.qmp`; null: none has any
@@ -232,19 +260,39 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
    * @throws {VdpaError} `CLAIM_NOT_FOUND`, `CLAIM_STALE`, `CLAIM_IN_GUEST` (another has it), `CLOSED`,
    *   those of `Store.commit`
    */
-  async setGuest(
-    selection: Extract<ClaimSelection, { readonly claim: unknown }>,
-    guest: string | null,
-  ): Promise<Claim> {
-    assertClaimSelection(selection);
+  async setGuest(selection: OneClaim, guest: string | null): Promise<Claim> {
     assertGuest(guest);
+    return await this.#changeOne(selection, (ledger, claim) => {
+      if (guest !== null) assertInNoOtherGuest(claim, guest);
+      return decideGuest(ledger, claim, guest);
+    });
+  }
+
+  /**
+   * Keeps how far an operation has come, or that it has ended.
+   *
+   * @param before as it was until now, by `operationOf`; null: there was none
+   * @param after of the same instance; null: it has ended
+   * @throws {TypeError} naming the key that is unknown or has the wrong form
+   * @throws {VdpaError} `OPERATION_UNDER_WAY` when the instance's operation is not `before`, `CLOSED`,
+   *   those of `Store.commit`
+   */
+  async setOperation(
+    instance: InstanceId,
+    before: Operation | null,
+    after: Operation | null,
+  ): Promise<void> {
+    assertOperation(instance, after);
     if (this.#mustWait()) await this.#ready();
-    const [claim] = this.#select(selection);
-    if (claim === undefined) throw notFound(selection.claim);
-    if (guest !== null) assertInNoOtherGuest(claim, guest);
-    const decision = decideGuest(this.#ledger, claim, guest);
-    await this.#queue.commit(decision);
-    return decision.claims[0]?.after?.value ?? claim;
+    const now = this.#ledger.operation(instance) ?? null;
+    if (!isDeepStrictEqual(now?.value ?? null, before)) {
+      throw now === null ? noLongerUnderWay(instance) : underWay(now.value);
+    }
+    const then = after && { version: (now?.version ?? 0) + 1, value: structuredClone(after) };
+    await this.#queue.commit({
+      ...nothing,
+      operations: now === null && then === null ? [] : [{ id: instance, before: now, after: then }],
+    });
   }
 
   /**
@@ -276,7 +324,7 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
   async reconcile(living: Living): Promise<Claim[]> {
     assertLiving(living);
     if (this.#mustWait()) await this.#ready();
-    const orphans = this.#ledger.claims().filter(orphansOf(living));
+    const orphans = this.#ledger.claims().filter(orphansOf(living, this.#ledger));
     await this.#giveBack(orphans.map((claim) => ({ claim, devices: null })));
     return orphans;
   }
@@ -312,6 +360,20 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
     await this.#reopening?.catch(() => {});
     this.#queues.end();
     await this.#store.close();
+  }
+
+  /** @returns the claim as it is now */
+  async #changeOne(
+    selection: OneClaim,
+    decide: (ledger: Ledger, claim: Claim) => Decision,
+  ): Promise<Claim> {
+    assertClaimSelection(selection);
+    if (this.#mustWait()) await this.#ready();
+    const [claim] = this.#select(selection);
+    if (claim === undefined) throw notFound(selection.claim);
+    const decision = decide(this.#ledger, claim);
+    await this.#queue.commit(decision);
+    return decision.claims[0]?.after?.value ?? claim;
   }
 
   async #giveBack(returned: readonly Returned[]): Promise<DeviceId[]> {
@@ -433,9 +495,15 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
       events.push({ type: 'device', ...change });
     }
     for (const event of events) this.#tell(event);
+    this.#operations.clear();
+    for (const { value } of state.operations) this.#operations.set(value.instance, value);
   }
 
-  #show({ devices, claims }: Decision): void {
+  #show({ devices, claims, operations = [] }: Decision): void {
+    for (const { id, after } of operations) {
+      if (after === null) this.#operations.delete(id);
+      else this.#operations.set(id, after.value);
+    }
     for (const { id, before, after } of claims) {
       if (after === null) this.#claims.delete(id);
       else this.#claims.set(id, after.value);

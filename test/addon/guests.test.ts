@@ -76,10 +76,10 @@ describe('a char device', () => {
 test('the limit of locked memory is that of the process that is named', async () => {
   const child = spawn('sleep', ['1000'], { env: { ...process.env, LD_PRELOAD: '' } });
   const pid = child.pid ?? 0;
-  const before = await memoryLockOf(pid);
+  const before = memoryLockOf(pid);
   const lower = { soft: 4096, hard: before.hard };
   expect(setMemoryLock(pid, lower)).toEqual(before);
-  expect(await memoryLockOf(pid)).toEqual(lower);
+  expect(memoryLockOf(pid)).toEqual(lower);
   expect(readFileSync(`/proc/${pid}/limits`, 'utf8')).toMatch(/^Max locked memory\s+4096 /m);
   child.kill();
   await once(child, 'exit');

@@ -113,6 +113,7 @@ describe('the process that speaks with libvirt', () => {
     await expect(libvirt.opened).rejects.toMatchObject({
       code: 'GUEST_UNREACHABLE',
       message: expect.stringContaining("'/nowhere': No such file or directory"),
+      step: 'connect to qemu+unix:///system?socket=/nowhere',
     });
   });
 
@@ -173,6 +174,16 @@ describe('the connection', () => {
     await vi.waitFor(() => expect(events).toEqual(['reconnected']), 30_000);
     expect(await connection.ask(['list'], patience())).toEqual([domain.uuid]);
     expect(helpers()).not.toContain(first);
+  });
+
+  test('outlives the signals with which a supervisor ends all processes of a service', async () => {
+    const { connection, events } = connect();
+    await connection.ask(['list'], patience());
+    const [only] = helpers();
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.kill(only ?? 0, signal);
+    expect(await connection.ask(['list'], patience())).toEqual([domain.uuid]);
+    expect(helpers()).toEqual([only]);
+    expect(events).toEqual([]);
   });
 
   test('is waited for while it is made again', async () => {

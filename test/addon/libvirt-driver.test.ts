@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { WantedInterface } from '../../src/guest/guest-interface.js';
 import { interfaceName } from '../../src/guest/interface-name.js';
@@ -94,7 +96,6 @@ describe('the driver', () => {
     await expect(driver.interfaces(nobody)).rejects.toMatchObject({ code: 'GUEST_NOT_FOUND' });
     await expect(driver.versions(nobody)).rejects.toMatchObject({ code: 'GUEST_NOT_FOUND' });
     await driver.detach(nobody, name);
-    await driver.detach(idOf('roomy'), name);
   });
 
   test('refuses a libvirt whose guests have no vDPA', async () => {
@@ -118,6 +119,20 @@ describe('the driver', () => {
     await expect(silent.detach(idOf('vm'), name)).rejects.toMatchObject({
       code: 'GUEST_UNREACHABLE',
     });
+  });
+
+  test('keeps a program until it is closed, and no longer', async () => {
+    const library = new URL('../../dist/guest/index.js', import.meta.url).href;
+    const program = (end: string) => `
+      const { LibvirtDriver } = await import(${JSON.stringify(library)});
+      const driver = new LibvirtDriver({ uri: ${JSON.stringify(uri)} });
+      console.log((await driver.guests()).length);
+      ${end}`;
+    const run = async (end: string) =>
+      (await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program(end)]))
+        .stdout;
+    expect(await run("await driver.close(); console.log('closed')")).toBe('4\nclosed\n');
+    expect(await run('')).toBe('4\n');
   });
 
   test('takes nothing more once it is closed', async () => {

@@ -79,7 +79,10 @@ function outcome(
 ): ExpectedOp {
   const live = devices.filter(({ status }) => status !== 'removed' && status !== 'deleted');
   const state = live.map((device) => ({ version: 1, value: recordOf(device) }));
-  const ledger = new Ledger({ poolKeys: () => null }, { devices: state, claims: [], fence: 0 });
+  const ledger = new Ledger(
+    { poolKeys: () => null },
+    { devices: state, claims: [], operations: [], fence: 0 },
+  );
   const draft = new Draft(ledger);
   const removed = new Set<string>();
   let failure: { readonly error: string } | null = null;

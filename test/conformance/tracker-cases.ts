@@ -112,7 +112,7 @@ class RecordedHost {
     this.#specs = specs;
     this.#facts = recordedFacts(sysfs);
     this.#spec = DeviceSpec.parse(specs, { pci: this.#facts });
-    this.#ledger = new Ledger(this.#spec, { devices: [], claims: [], fence: 0 });
+    this.#ledger = new Ledger(this.#spec, { devices: [], claims: [], operations: [], fence: 0 });
   }
 
   /** What went another way than recorded. */
@@ -139,7 +139,9 @@ class RecordedHost {
         id: null,
         instance: instance as InstanceId,
       }));
-      const orphans = this.#ledger.claims().filter(orphansOf({ instances, migrations }));
+      const orphans = this.#ledger
+        .claims()
+        .filter(orphansOf({ instances, migrations }, this.#ledger));
       this.#make(
         decideRelease(
           this.#ledger,
@@ -274,7 +276,12 @@ class RecordedHost {
     this.#spec = DeviceSpec.parse(specs ?? this.#specs, { pci: this.#facts });
     const devices = this.#records().map((value) => ({ version: 1, value }));
     const claims = this.#ledger.claims().map((value) => ({ version: 1, value }));
-    this.#ledger = new Ledger(this.#spec, { devices, claims, fence: this.#ledger.fence });
+    this.#ledger = new Ledger(this.#spec, {
+      devices,
+      claims,
+      operations: [],
+      fence: this.#ledger.fence,
+    });
   }
 }
 

@@ -176,6 +176,7 @@ describe('the examples of', () => {
           /^2 PFs, 2 VFs\npci\/0000:11:00.1 \/dev\/vhost-vdpa-\d+ 02:00:00:00:00:01 NUMA node null\npci\/0000:11:00.2 not-bound\n$/,
         ),
       },
+      { status: 0, stderr: '', stdout: '36 pci/0000:11:00.1\n' },
     ]);
   });
 

@@ -1,17 +1,20 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
-import { type GuestCommandOptions, guestCommand } from '../../lab/guest/command.mjs';
+import { type GuestOptions as AllGuestOptions, spawnGuest } from '../../lab/guest/spawn-guest.mjs';
 import { QmpConnection } from '../../src/guest/qmp-connection.js';
 import { isObject } from '../../src/guest/qmp-message.js';
 import type { InstanceId } from '../../src/tracker/claim.js';
 import { ended, long, until } from './lab-host.js';
 
 /** Which QEMU is the release's by default, in a long run that of the backports. */
-export type GuestOptions = Omit<GuestCommandOptions, 'monitors'>;
+export type GuestOptions = Omit<AllGuestOptions, 'monitors'> & {
+  /** Whether it waits for the state of another, which `restore` gives it. */
+  readonly incoming?: boolean | undefined;
+};
 
 /** A guest in QEMU, inside the lab. */
 export class LabGuest implements AsyncDisposable {
@@ -21,6 +24,7 @@ export class LabGuest implements AsyncDisposable {
   readonly #lines: Interface;
   /** What it said of its interfaces, one text for each time that it changed. */
   readonly nics: string[] = [];
+  readonly #said: string[] = [];
   #done = 0;
   readonly #signal = AbortSignal.timeout(600_000);
   #own: QmpConnection | null = null;
@@ -37,7 +41,7 @@ export class LabGuest implements AsyncDisposable {
       guest.#own = await QmpConnection.open(own, guest.#signal).catch(() => null);
       return guest.#own !== null;
     });
-    if (options.boot) await until(() => guest.nics.length > 0);
+    if (options.boot && !options.incoming) await until(() => guest.nics.length > 0);
     return guest;
   }
 
@@ -45,21 +49,20 @@ export class LabGuest implements AsyncDisposable {
     this.id = id as InstanceId;
     this.#folder = folder;
     const monitors = ['qmp', 'own'].map((name) => join(folder, `${id}.${name}`));
-    const { argv, env } = guestCommand({
-      qemu: long ? 'backports' : 'release',
-      ...options,
-      monitors,
-    });
-    const [command = '', ...rest] = argv;
-    this.process = spawn(command, rest, {
-      stdio: ['pipe', 'pipe', 'inherit'],
-      env: { ...process.env, ...env },
-    });
+    const qemu = long ? 'backports' : 'release';
+    const { incoming = false, ...own } = options;
+    const more = [...(own.arguments ?? []), ...(incoming ? ['-incoming', 'defer'] : [])];
+    this.process = spawnGuest({ qemu, ...own, arguments: more, monitors }, [
+      'pipe',
+      'pipe',
+      'inherit',
+    ]);
     if (this.process.stdout === null) throw new Error('no console');
     this.#lines = createInterface({ input: this.process.stdout });
     this.#lines.on('line', (line) => {
       if (line.startsWith('nics:')) this.nics.push(line.slice('nics:'.length).trim());
       if (line.startsWith('done: ')) this.#done++;
+      if (line.startsWith('said: ')) this.#said.push(line.slice('said: '.length));
     });
   }
 
@@ -83,6 +86,58 @@ export class LabGuest implements AsyncDisposable {
     const before = this.#done;
     this.process.stdin?.write(`${command}\n`);
     await until(() => this.#done > before);
+  }
+
+  /** What a shell command says inside, in one line. */
+  async say(command: string): Promise<string> {
+    const before = this.#said.length;
+    await this.run(`echo "said: $(${command})"`);
+    return this.#said[before] ?? '';
+  }
+
+  /** Stops it, and puts its state into a file. */
+  async save(file: string): Promise<void> {
+    await this.ask('stop');
+    await this.ask('migrate', { uri: `exec:cat >${file}` });
+    await this.#moved();
+  }
+
+  /** Runs on from a state that another has left. */
+  async restore(file: string): Promise<void> {
+    await this.ask('migrate-incoming', { uri: `exec:cat ${file}` });
+    await this.#moved();
+    await this.ask('cont');
+  }
+
+  /** Where another waits for it, which was started as `incoming`. */
+  async meet(other: LabGuest): Promise<string> {
+    const uri = `unix:${join(other.#folder, `${other.id}.moving`)}`;
+    await other.ask('migrate-incoming', { uri });
+    return uri;
+  }
+
+  /** Runs on in another QEMU. */
+  async migrateTo(other: LabGuest): Promise<void> {
+    await this.ask('migrate', { uri: await this.meet(other) });
+    await this.#moved();
+    await until(async () => {
+      const answer = await other.ask('query-status');
+      return isObject(answer) && answer['status'] === 'running';
+    });
+  }
+
+  /** How far it has come: `active`, `completed`, `failed`. */
+  async migration(): Promise<unknown> {
+    const answer = await this.ask('query-migrate');
+    return isObject(answer) ? answer['status'] : undefined;
+  }
+
+  async #moved(): Promise<void> {
+    await until(async () => {
+      const status = await this.migration();
+      if (status === 'failed') throw new Error('the state was not moved');
+      return status === 'completed';
+    });
   }
 
   /** Asks a monitor that the driver does not use. */

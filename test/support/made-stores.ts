@@ -19,7 +19,7 @@ export function closedStore(): string {
 export function killedStore(): string {
   const path = closedStore();
   const { database, close } = ownDatabase(path);
-  database.commit([{ devices: [], claims: [] }]);
+  database.commit([{ devices: [], claims: [], operations: [] }]);
   const files = ['', '-wal', '-shm'].map((suffix) => path + suffix);
   const contents = files.map((file) => readFileSync(file));
   close();

@@ -29,6 +29,7 @@ describe('the package manifest', () => {
       './policy',
       './tracker',
       './guest',
+      './lifecycle',
       './package.json',
     ]);
   });

@@ -1,4 +1,5 @@
-import { mostQueuePairs, mtuRange } from '../../guest/guest-interface.js';
+import { mostQueuePairs } from '../../guest/guest-interface.js';
+import { mtuRange } from '../../host/net-limits.js';
 import { configOption, textOf } from '../claim-options.js';
 import type { Command } from '../command.js';
 import { attachDocument } from '../documents/guest-documents.js';
@@ -37,14 +38,13 @@ export const command: Command = {
     if (guest === null) throw new UsageError('attach wants --guest', 'attach');
     const pairs = textOf(values, 'queue-pairs', 'attach');
     const mtu = textOf(values, 'mtu', 'attach');
-    const { least, most } = mtuRange;
     const call = {
       devicesOf,
       guest,
       ...(pairs !== null && {
-        queuePairs: wholeNumber('queue-pairs', pairs, [1, mostQueuePairs], 'attach'),
+        queuePairs: wholeNumber('queue-pairs', pairs, { least: 1, most: mostQueuePairs }, 'attach'),
       }),
-      ...(mtu !== null && { mtu: wholeNumber('mtu', mtu, [least, most], 'attach', ' of bytes') }),
+      ...(mtu !== null && { mtu: wholeNumber('mtu', mtu, mtuRange, 'attach', ' of bytes') }),
       ...callOptions(context, 'attach'),
     };
     const attached = await (await guests()).attach(call);

@@ -45,7 +45,9 @@ export const command: Command = {
     const instance = neededText(values, 'instance', 'claim') as InstanceId;
     const id = textOf(values, 'id', 'claim');
     const numaCells = cellsOf(textOf(values, 'numa', 'claim'));
-    const request = requestOf(values, (await config()).numa.policy);
+    const request = requestOf(values);
+    // After the command line has been read: what is wrong there is wrong on any machine.
+    const numaPolicy = request.numaPolicy ?? (await config()).numa.policy;
     const open = await desk();
     const claim = await open.claim({
       // Named here: whoever is interrupted can ask again, or give it back.
@@ -53,7 +55,9 @@ export const command: Command = {
       instance,
       numaCells,
       // Of a repeated claim the request must be the same.
-      requests: [{ ...request, requestId: (id ?? randomUUID()) as string as RequestId }],
+      requests: [
+        { ...request, numaPolicy, requestId: (id ?? randomUUID()) as string as RequestId },
+      ],
       signal,
     });
     const records = await open.records();
@@ -65,23 +69,24 @@ export const command: Command = {
   },
 };
 
+/** Its NUMA policy is null when none is given. */
 function requestOf(
   values: Readonly<Record<string, OptionValue>>,
-  defaultPolicy: NumaPolicy | null,
 ): Omit<DeviceRequest, 'requestId'> {
   const physnet = textOf(values, 'physnet', 'claim');
   if ((physnet === null) === (values['tunnelled'] !== true)) {
     throw new UsageError('claim wants either --physnet NET or --tunnelled', 'claim');
   }
   const told = textOf(values, 'count', 'claim');
-  const count = told === null ? 1 : wholeNumber('count', told, [1, mostDevices], 'claim');
+  const count =
+    told === null ? 1 : wholeNumber('count', told, { least: 1, most: mostDevices }, 'claim');
   const port = textOf(values, 'port', 'claim');
   const mac = textOf(values, 'mac', 'claim')?.toLowerCase() ?? null;
   if (mac !== null && !isDeviceMac(mac)) throw new UsageError(`'${mac}' is no MAC`, 'claim');
   if (count > 1 && (port !== null || mac !== null)) {
     throw new UsageError('a port has one device: --port and --mac go with --count 1', 'claim');
   }
-  const policy = textOf(values, 'numa-policy', 'claim') ?? defaultPolicy;
+  const policy = textOf(values, 'numa-policy', 'claim');
   if (policy !== null && !isNumaPolicy(policy)) {
     throw new UsageError(`--numa-policy is ${numaPolicies.join(', ')}, not '${policy}'`, 'claim');
   }

@@ -1,10 +1,11 @@
 import { featureBit } from '../../host/features.js';
 import { isDeviceMac } from '../../host/mac-address.js';
+import { mtuRange, queuePairsRange } from '../../host/net-limits.js';
 import type { DeviceClass } from '../../index.js';
 import type { Command, OptionValue } from '../command.js';
 import { createDocument } from '../documents/change-documents.js';
 import { UsageError } from '../usage-error.js';
-import { wholeNumber } from '../whole-number.js';
+import { type NumberRange, wholeNumber } from '../whole-number.js';
 
 export const command: Command = {
   name: 'create',
@@ -43,8 +44,8 @@ export const command: Command = {
     }
     // Checked before anything is opened.
     const numbers = {
-      ...numberOf('mtu', mtu, 68, 0xffff),
-      ...numberOf('max-vqp', maxVqPairs, 1, 0x8000),
+      ...numberOf('mtu', mtu, mtuRange),
+      ...numberOf('max-vqp', maxVqPairs, queuePairsRange),
     };
     const reader = await host();
     const asked = async (list: string): Promise<bigint> => {
@@ -83,9 +84,9 @@ async function named<T>(work: () => Promise<T>): Promise<T> {
 
 const keys = { mtu: 'mtu', 'max-vqp': 'maxVqPairs' } as const;
 
-function numberOf(option: keyof typeof keys, text: OptionValue, least: number, most: number) {
+function numberOf(option: keyof typeof keys, text: OptionValue, range: NumberRange) {
   if (typeof text !== 'string') return {};
-  return { [keys[option]]: wholeNumber(option, text, [least, most], 'create') };
+  return { [keys[option]]: wholeNumber(option, text, range, 'create') };
 }
 
 /** @param deviceClass of which the names are */

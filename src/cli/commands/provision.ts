@@ -34,7 +34,10 @@ export const command: Command = {
     const [file = ''] = positionals;
     const { check, nodes: table } = values;
     const { tries: told } = values;
-    const tries = typeof told === 'string' ? wholeNumber('tries', told, [1, 100], 'provision') : 1;
+    const tries =
+      typeof told === 'string'
+        ? wholeNumber('tries', told, { least: 1, most: 100 }, 'provision')
+        : 1;
     const declaration = declarationOf(file);
     const changer = await host();
     const provision = (options: { check: boolean }): Promise<ProvisionReport> =>

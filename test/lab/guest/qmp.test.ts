@@ -1,8 +1,7 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { memoryMiB } from '../../../lab/guest/command.mjs';
+import { memoryMiB } from '../../../lab/guest/spawn-guest.mjs';
 import type { WantedInterface } from '../../../src/guest/guest-interface.js';
 import { memoryLockOf } from '../../../src/guest/memory-lock.js';
 import { QmpDriver } from '../../../src/guest/qmp-driver.js';
@@ -10,6 +9,7 @@ import type { DeviceId } from '../../../src/host/device-id.js';
 import { KernelHost } from '../../../src/host/kernel-host.js';
 import { type GuestInterface, interfaceName } from '../../../src/index.js';
 import type { ClaimId } from '../../../src/tracker/claim.js';
+import { exampleOf } from '../../support/example-of.js';
 import { LabGuest } from '../../support/lab-guest.js';
 import {
   addDevice,
@@ -200,7 +200,7 @@ test('QEMU may lock what it needs, or is given nothing', async () => {
   await using limited = await LabGuest.start(folder, 'limited', { memoryLock });
   makeSim();
   const needed = memoryMiB * 2 ** 20 + 2 ** 30;
-  const limit = async (): Promise<number> => (await memoryLockOf(limited.pid)).soft;
+  const limit = (): number => memoryLockOf(limited.pid).soft;
   // A process that may not raise it.
   const attach = nodeScript(`
     const { QmpDriver } = await import(${JSON.stringify(`${process.cwd()}/dist/guest/index.js`)});
@@ -217,9 +217,9 @@ test('QEMU may lock what it needs, or is given nothing', async () => {
   expect(
     await failed(driver.attach(limited.id, wanted('vdpa/sim0', { mac: 'none' }))),
   ).toMatchObject({ code: 'GUEST_REFUSED', outcome: 'undone' });
-  expect(await limit()).toBe(memoryLock);
+  expect(limit()).toBe(memoryLock);
   await driver.attach(limited.id, wanted());
-  expect(await limit()).toBe(needed);
+  expect(limit()).toBe(needed);
   await driver.detach(limited.id, wanted().name);
 });
 
@@ -267,7 +267,9 @@ test('the example of docs/guests.md does what it says', async () => {
   makeSim();
   await driver.close(); // the monitor is one driver's alone
   const said: unknown[][] = [];
-  const example = await exampleOf('docs/guests.md', { '/run/guests/{guest}.qmp': guest.monitor });
+  const names = ['claim', 'deviceId', 'guest', 'mac', 'console'];
+  const monitors = { '/run/guests/{guest}.qmp': guest.monitor };
+  const example = await exampleOf('docs/guests.md', names, monitors);
   await example({
     claim: { id: 'claim1' },
     deviceId: 'vdpa/sim0',
@@ -277,28 +279,3 @@ test('the example of docs/guests.md does what it says', async () => {
   });
   expect(said).toEqual([[wanted().name, 'attached']]);
 });
-
-type Example = (given: Record<string, unknown>) => Promise<void>;
-
-/** The first example of a document, with what it leaves to its reader given. */
-async function exampleOf(path: string, changes: Record<string, string>): Promise<Example> {
-  let [, code = ''] = /```ts\n([\s\S]*?)```/.exec(readFileSync(path, 'utf8')) ?? [];
-  for (const [from, to] of Object.entries(changes)) code = code.replace(from, to);
-  const [imports, body] = [/^import .*\n/gm, code.replaceAll(/^import .*\n/gm, '')];
-  const file = join(process.cwd(), 'build/examples/guests.ts');
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(
-    file,
-    [
-      ...(code.match(imports) ?? []).map((line) =>
-        line
-          .replace("'vdpa-host/guest'", "'../../src/guest/index.js'")
-          .replace("'vdpa-host'", "'../../src/index.js'"),
-      ),
-      'export default async ({ claim, deviceId, guest, mac, console }) => {',
-      `${body}};`,
-    ].join('\n'),
-  );
-  const module: { default: Example } = await import(file);
-  return module.default;
-}

@@ -137,6 +137,11 @@ describe('the description of a guest', () => {
     ['two ports', root + port(1) + port(2), 2],
     ['one of them taken', root + port(1) + port(2) + on('0x02'), 1],
     ['the eleventh taken', root + port(10) + port(11) + on('0x0b'), 1],
+    [
+      'one that a USB bus has the number of',
+      `${root + port(1)}<hub type='usb'><address type='usb' bus='1' port='1'/></hub>`,
+      1,
+    ],
     ['all taken', root + port(1) + on('0x01'), 0],
     ['one that takes nothing while it runs', root + port(1, "<target hotplug='off'/>"), 0],
     [

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type Ask, freePorts, givenNodes, knowsVhostVdpa } from '../../../src/guest/qemu-state.js';
+import { type Ask, freePort, givenNodes, knowsVhostVdpa } from '../../../src/guest/qemu-state.js';
 import { QmpRefusal } from '../../../src/guest/qmp-connection.js';
 import type { DeviceId } from '../../../src/host/device-id.js';
 import { interfaceName } from '../../../src/index.js';
@@ -29,6 +29,7 @@ test('only fdsets of ours are read, and all of their text', async () => {
 });
 
 test('a port is free that has no device and takes one, in order of their numbers', async () => {
+  const taken = new Set(['rp2']);
   const ask: Ask = async (command, given = {}) => {
     const path = String(given['path']);
     if (command === 'qom-get') {
@@ -41,9 +42,15 @@ test('a port is free that has no device and takes one, in order of their numbers
         type: `child<${id === 'net0' ? 'virtio-net-pci' : 'pcie-root-port'}>`,
       }));
     }
-    return path.endsWith('rp2') ? [{ name: 'child[0]', type: 'link<virtio-net-pci>' }] : [];
+    const isTaken = taken.has(path.replace(/^.*\//, ''));
+    return isTaken ? [{ name: 'child[0]', type: 'link<virtio-net-pci>' }] : [];
   };
-  expect(await freePorts(ask)).toEqual(['rp3', 'rp10']);
+  // In turn all that are free; none of the others in between.
+  for (const port of ['rp3', 'rp10']) {
+    expect(await freePort(ask)).toBe(port);
+    taken.add(port);
+  }
+  expect(await freePort(ask)).toBeNull();
 });
 
 test('a QEMU without vhost-vdpa is known by its schema', async () => {

@@ -1,3 +1,5 @@
+import { symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { VdpaError } from '../../../src/errors.js';
 import { QmpConnection, type QmpEvent } from '../../../src/guest/qmp-connection.js';
@@ -37,7 +39,7 @@ describe('a connection', () => {
 
   test('reads what comes in pieces and in heaps', async () => {
     await using monitor = await ScriptedMonitor.start((asked, it) => {
-      const line = `{"event":"X","data":{}}\r\n{"return":"ü","id":"${asked.id}"}\r\n`;
+      const line = `{"event":"X","data":{}}\r\n{"return":"ü","id":${asked.id}}\r\n`;
       for (const character of line) it.bytes(character);
     });
     const connection = await QmpConnection.open(monitor.path('vm1'), never);
@@ -170,6 +172,87 @@ describe('the driver', () => {
     await using driver = driverOf(monitor);
     await driver.detach(vm1, name);
     expect(monitor.asked.filter(({ execute }) => execute === 'device_del')).toHaveLength(1);
+  });
+
+  test('reads anew when the connection is lost in the middle', async () => {
+    let hangUps = 0;
+    await using monitor = await ScriptedMonitor.start((_asked, it) =>
+      hangUps++ === 0 ? void it.hangUp() : [],
+    );
+    await using driver = driverOf(monitor);
+    const events = driver.events();
+    expect(await driver.interfaces(vm1)).toEqual([]);
+    expect((await events.next()).value).toEqual({ type: 'resync', reason: 'reconnected' });
+  });
+
+  test('knows that a guest has ended, in the middle of a question as well', async () => {
+    await using monitor = await ScriptedMonitor.start((_asked, it) => void it.end());
+    await using driver = driverOf(monitor);
+    const events = driver.events();
+    expect(await failure(driver.interfaces(vm1))).toMatchObject({
+      code: 'GUEST_NOT_FOUND',
+      errno: 'ECONNREFUSED',
+    });
+    expect((await events.next()).value).toEqual({ type: 'guest-gone', guest: vm1 });
+    await driver.detach(vm1, name);
+  });
+
+  test('does not try again and again what cannot be connected to', async () => {
+    await using monitor = await ScriptedMonitor.start(() => []);
+    await using driver = new QmpDriver({ monitor: `${monitor.folder}/{guest}/qmp` });
+    writeFileSync(join(monitor.folder, 'file'), '');
+    expect(await failure(driver.interfaces('file' as InstanceId))).toMatchObject({
+      code: 'GUEST_NOT_FOUND',
+      errno: 'ENOTDIR',
+    });
+    symlinkSync('itself', join(monitor.folder, 'itself'));
+    expect(await failure(driver.interfaces('itself' as InstanceId))).toMatchObject({
+      code: 'GUEST_UNREACHABLE',
+      errno: 'ELOOP',
+    });
+  });
+
+  test('goes on with one connection after the guest came back', async () => {
+    let answers = 0;
+    await using monitor = await ScriptedMonitor.start((_asked, it) =>
+      ++answers === 1 ? void it.hangUp() : [],
+    );
+    await using driver = driverOf(monitor);
+    for (let times = 0; times < 3; times++) expect(await driver.interfaces(vm1)).toEqual([]);
+    expect(monitor.connections).toBe(2);
+  });
+
+  /** What the guest of a process that is no QEMU says, up to where the process is looked at. */
+  const otherProcess = (last: (monitor: ScriptedMonitor) => unknown) => {
+    return (asked: Asked, monitor: ScriptedMonitor): unknown =>
+      asked.execute === 'query-status' ? last(monitor) : [];
+  };
+  const wanted = {
+    name,
+    deviceId: 'vdpa/sim0' as DeviceId,
+    mac: null,
+    mtu: null,
+    queuePairs: 1,
+    charDevice: { path: '/dev/vhost-vdpa-0', major: 500, minor: 0 },
+  };
+
+  test('attaches to nothing of which it cannot see the process', async () => {
+    await using monitor = await ScriptedMonitor.start(otherProcess(() => ({ running: true })));
+    await using driver = driverOf(monitor);
+    expect(await failure(driver.attach(vm1, wanted))).toMatchObject({
+      code: 'NOT_SUPPORTED',
+      message: expect.stringContaining('is no QEMU that this process can see'),
+      outcome: 'unchanged',
+    });
+  });
+
+  test('does not take for another process what ends while it is looked at', async () => {
+    await using monitor = await ScriptedMonitor.start(otherProcess((it) => void it.end()));
+    await using driver = driverOf(monitor);
+    expect(await failure(driver.attach(vm1, wanted))).toMatchObject({
+      code: 'GUEST_UNREACHABLE',
+      leftovers: [],
+    });
   });
 
   test('aborted while it waits, leaves what the guest has', async () => {

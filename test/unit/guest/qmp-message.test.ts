@@ -15,10 +15,10 @@ describe('a line of a monitor', () => {
   });
 
   test('answers', () => {
-    expect(parse({ return: [1], id: '7' })).toEqual({ kind: 'return', id: '7', value: [1] });
-    expect(parse({ error: { class: 'DeviceNotFound', desc: 'no' }, id: '7' })).toEqual({
+    expect(parse({ return: [1], id: 7 })).toEqual({ kind: 'return', id: 7, value: [1] });
+    expect(parse({ error: { class: 'DeviceNotFound', desc: 'no' }, id: 7 })).toEqual({
       kind: 'error',
-      id: '7',
+      id: 7,
       errorClass: 'DeviceNotFound',
       description: 'no',
     });
@@ -41,9 +41,9 @@ describe('a line of a monitor', () => {
     ['null', 'no object'],
     ['{}', 'neither answer nor event'],
     ['{"event": "X", "data": []}', 'data of an event'],
-    ['{"return": {}, "id": 7}', 'not of a request of ours'],
-    ['{"error": "no", "id": "7"}', 'neither answer nor event'],
-    ['{"error": {"class": "X"}, "id": "7"}', 'no words'],
+    ['{"return": {}, "id": "7"}', 'not of a request of ours'],
+    ['{"error": "no", "id": 7}', 'neither answer nor event'],
+    ['{"error": {"class": "X"}, "id": 7}', 'no words'],
     ['{"QMP": {}}', 'no version'],
     ['{"QMP": {"version": {"qemu": {"major": "7", "minor": 2, "micro": 1}}}}', 'no version'],
   ])('that is none of these is refused: %s', (line, says) => {

@@ -9,9 +9,9 @@ import type { PortId } from '../../../src/policy/device-request.js';
 import type { Claim } from '../../../src/tracker/claim.js';
 import type { Tracker } from '../../../src/tracker/tracker.js';
 import { vdpaRequest } from '../../support/requests.js';
-import { inventory } from '../cli/support/inventory.js';
 import { card, claimId, instance } from '../tracker/support/devices.js';
 import { trackerOf } from '../tracker/support/hosts.js';
+import { attachingHost } from './support/attaching-host.js';
 import { type Log, MadeUpGuests, RecordingNetwork } from './support/made-up-guests.js';
 
 const vm1 = instance('vm1');
@@ -36,12 +36,7 @@ function place(reference = 'made-up:vm1', guest = vm1): GuestPlace {
 
 function host(): AttachingHost {
   return {
-    tracker,
-    resolve: (id) => ({
-      id: id as DeviceId,
-      name: `at ${id}` as never,
-      charDevice: { path: `/dev/of ${id}`, major: 1, minor: 1, nodeExists: true },
-    }),
+    ...attachingHost(tracker),
     deviceConfig: async (name) =>
       ({ net: { mac: macs.get(name) ?? '00:00:00:00:00:00' } }) as never,
     setMac: async (name, mac) => {
@@ -49,7 +44,6 @@ function host(): AttachingHost {
       log.push(`set ${mac}`);
       macs.set(name, mac);
     },
-    inventory: async () => inventory(),
   };
 }
 
@@ -147,6 +141,19 @@ describe('an attach', () => {
     });
   });
 
+  test('whose driver leaves something in the guest leaves the claim with it', async () => {
+    guests.failing = (line) =>
+      line === `attach ${second}`
+        ? new VdpaError('GUEST_UNREACHABLE', 'gone', { leftovers: ['open in QEMU'] })
+        : null;
+    await expect(attach({ onFailure: 'release' })).rejects.toMatchObject({
+      outcome: 'partial',
+      leftovers: ['open in QEMU'],
+    });
+    expect(inGuest()).toEqual([]);
+    expect(ofClaim()).toMatchObject({ status: 'claimed', guest: 'made-up:vm1' });
+  });
+
   test('that fails may give the claim back', async () => {
     guests.versionsOf = { qemu: '4.2', libvirt: null };
     await expect(attach({ onFailure: 'release' })).rejects.toMatchObject({
@@ -172,6 +179,18 @@ describe('an attach', () => {
     expect((await attach()).interfaces.map(({ mac }) => mac)).toEqual([macOf(1), macOf(2)]);
   });
 
+  test('for a port without a MAC gives the guest the device’s own, where it has one', async () => {
+    const own = await tracker.claim({
+      id: claimId('c2'),
+      instance: vm1,
+      requests: [vdpaRequest(2, {})],
+    });
+    macs.set(`at ${own.devices[0]?.deviceId}`, macOf(8));
+    const { interfaces } = await plugs.attach({ claim: own.id }, place(), {});
+    expect(interfaces.map(({ mac }) => mac)).toEqual([macOf(8), null]);
+    expect(log.filter((line) => line.startsWith('set'))).toEqual([]);
+  });
+
   test('of a claim that another guest has is refused', async () => {
     await attach();
     const vm2 = instance('vm2');
@@ -182,12 +201,19 @@ describe('an attach', () => {
     expect(guests.guests.get(vm2)?.size).toBe(0);
   });
 
-  test('of one port gives that alone, and the claim is allocated when all are there', async () => {
+  test('of one port gives that alone, which a restart leaves in the guest', async () => {
     const only = (name: string) =>
       plugs.attach({ instance: vm1, port: port(name) }, place(), { network });
-    expect((await only('port2')).claim).toMatchObject({ status: 'claimed', guest: 'made-up:vm1' });
+    expect((await only('port2')).claim).toMatchObject({
+      status: 'allocated',
+      guest: 'made-up:vm1',
+    });
     expect(inGuest()).toEqual([second]);
-    expect((await only('port1')).claim.status).toBe('allocated');
+    await plugs.recover({ place: () => place() });
+    expect(inGuest()).toEqual([second]);
+    expect(ofClaim()).toMatchObject({ status: 'allocated', guest: 'made-up:vm1' });
+    await only('port1');
+    expect(inGuest()).toHaveLength(2);
     await expect(only('port3')).rejects.toMatchObject({ code: 'CLAIM_NOT_FOUND' });
   });
 
@@ -289,7 +315,16 @@ describe('what a killed process left', () => {
   });
 
   test('is undone when only some of it is', async () => {
-    await plugs.attach({ instance: vm1, port: port('port1') }, place(), { network });
+    await tracker.setGuest({ claim: claim.id }, 'made-up:vm1');
+    await network.plug(port('port1'), {} as never);
+    await guests.attach(vm1, {
+      name: interfaceName(claim.id, first),
+      deviceId: first,
+      charDevice: { path: '/dev/vhost-vdpa-0', major: 1, minor: 1 },
+      mac: macOf(1),
+      queuePairs: 1,
+      mtu: null,
+    });
     expect(await recover()).toMatchObject([{ state: 'undone' }]);
     expect(inGuest()).toEqual([]);
     expect([...network.plugged]).toEqual([]);

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { VdpaError } from '../../../src/errors.js';
-import type { AttachingHost } from '../../../src/lifecycle/attach-claim.js';
+import type { UnlistedGuests } from '../../../src/lifecycle/guest-drivers.js';
 import type { GuestPlace } from '../../../src/lifecycle/guest-place.js';
 import { GuestPlugs } from '../../../src/lifecycle/guest-plugs.js';
 import { parseGuestReference, referenceText } from '../../../src/lifecycle/guest-reference.js';
@@ -11,9 +11,9 @@ import type { PortId } from '../../../src/policy/device-request.js';
 import type { Tracker } from '../../../src/tracker/tracker.js';
 import { vdpaRequest } from '../../support/requests.js';
 import { deskOf } from '../../support/tracker-desk.mjs';
-import { inventory } from '../cli/support/inventory.js';
 import { card, claimId, instance } from '../tracker/support/devices.js';
 import { trackerOf } from '../tracker/support/hosts.js';
+import { attachingHost } from './support/attaching-host.js';
 import { type Log, MadeUpGuests } from './support/made-up-guests.js';
 import { Folder } from './support/owner.js';
 
@@ -25,6 +25,7 @@ let log: Log;
 let made: MadeUpGuests;
 let tracker: Tracker;
 let configured: string[];
+let unlisted: UnlistedGuests[];
 let guests: HostGuests;
 
 beforeEach(async () => {
@@ -32,18 +33,8 @@ beforeEach(async () => {
   made = new MadeUpGuests(log, vm1);
   tracker = await trackerOf(card('06', 4));
   configured = [];
-  const host: AttachingHost = {
-    tracker,
-    resolve: (id) => ({
-      id: id as never,
-      name: `at ${id}` as never,
-      charDevice: { path: `/dev/of ${id}`, major: 1, minor: 1, nodeExists: true },
-    }),
-    deviceConfig: async () => ({ net: { mac: '02:00:00:00:00:01' } }) as never,
-    setMac: async () => {},
-    inventory: async () => inventory(),
-  };
-  const plugs = new GuestPlugs(host);
+  unlisted = [];
+  const plugs = new GuestPlugs(attachingHost(tracker));
   const place = (reference: string): GuestPlace => {
     const named = parseGuestReference(reference);
     if (named.kind !== 'libvirt') throw new TypeError('expected a domain');
@@ -56,7 +47,7 @@ beforeEach(async () => {
       detach: async (selection, at, options = {}) => await plugs.detach(selection, at, options),
       recoverGuests: async (options) => await plugs.recover(options),
     },
-    { place, configured: async () => configured },
+    { place, configured: async () => ({ references: configured, failed: unlisted }) },
   );
   await tracker.claim({ id: claimId('c1'), instance: vm1, requests: [vdpaRequest()] });
   await tracker.claim({
@@ -165,6 +156,20 @@ describe('the guests', () => {
     ]);
   });
 
+  test('that could not be listed are told as such, beside the others', async () => {
+    await guests.attach({ devicesOf: { claim: claimId('c1') }, guest });
+    const error = new VdpaError('GUEST_UNREACHABLE', 'no daemon');
+    unlisted = [{ guests: 'libvirt:*', error }];
+    expect(await guests.guests()).toMatchObject([
+      { guest, claims: ['c1'], error: null },
+      {
+        guest: 'libvirt:*',
+        claims: [],
+        error: { code: 'GUEST_UNREACHABLE', message: 'no daemon' },
+      },
+    ]);
+  });
+
   test('that cannot be asked, or that a program calls otherwise, are listed with the reason', async () => {
     await tracker.setGuest({ claim: claimId('c1') }, 'our own name');
     await guests.attach({ devicesOf: { claim: claimId('c2') }, guest });
@@ -177,7 +182,7 @@ describe('the guests', () => {
       code: 'NOT_SUPPORTED',
       message: expect.stringContaining('claim c1 is in guest our own name'),
     });
-    expect(await guests.recover(new AbortController().signal)).toMatchObject([
+    expect(await guests.recover({})).toMatchObject([
       { claim: 'c1', state: 'unknown', error: null },
       { claim: 'c2', state: 'unknown', error: { code: 'GUEST_UNREACHABLE' } },
     ]);

@@ -121,6 +121,7 @@ async function laws(tracker: Tracker): Promise<void> {
   const fresh = new Ledger(everything, {
     devices: records.map((value) => ({ version: 1, value })),
     claims: tracker.claims().map((value) => ({ version: 1, value })),
+    operations: [],
     fence: tracker.fence,
   });
   expect(tracker.pools()).toEqual(

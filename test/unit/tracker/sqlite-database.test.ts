@@ -49,11 +49,11 @@ describe('the file of a store', () => {
     const database = SqliteDatabase.open(storePath(path));
     const shell = new Database(path);
     shell.exec('BEGIN IMMEDIATE');
-    expect(() => database.commit([{ devices: [], claims: [] }])).toThrow(
+    expect(() => database.commit([{ devices: [], claims: [], operations: [] }])).toThrow(
       expect.objectContaining({ code: 'STORE_BUSY', outcome: 'unchanged', retry: 'later' }),
     );
     shell.exec('ROLLBACK');
-    expect(database.commit([{ devices: [], claims: [] }])).toEqual([
+    expect(database.commit([{ devices: [], claims: [], operations: [] }])).toEqual([
       { committed: true, revision: 3 },
     ]);
     shell.close();
@@ -98,6 +98,7 @@ describe('the file of a store', () => {
     const [making, removing] = [write(null, '{}'), write(1, null)].map((device) => ({
       devices: [device],
       claims: [],
+      operations: [],
     }));
     if (making === undefined || removing === undefined) throw new Error('no changes');
     for (let round = 0; round < 4; round++) {

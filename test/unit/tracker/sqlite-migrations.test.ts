@@ -122,8 +122,36 @@ test('a later schema is refused by owner and reader, with what to do', () => {
 
 test('a claim of a store from before guests were kept is in none', () => {
   const path = closedStore();
+  withoutOperations(path);
   sql(path, "UPDATE claims SET body = json_remove(body, '$.guest'); PRAGMA user_version = 1");
   const database = SqliteDatabase.open(storePath(path));
   expect(database.read().state.claims.map(({ value }) => value.guest)).toEqual([null]);
   database.close();
 });
+
+test('a store from before operations were kept has none, and knows what was removed', () => {
+  const path = closedStore();
+  sql(path, "INSERT INTO removals (revision, kind, id) VALUES (1, 'device', 'gone')");
+  withoutOperations(path);
+  sql(path, 'PRAGMA user_version = 2');
+  const database = SqliteDatabase.open(storePath(path));
+  expect(database.read().state.operations).toEqual([]);
+  expect(database.changes(0)).toMatchObject({ removedDevices: ['gone'], removedOperations: [] });
+  database.close();
+  expect(versionOf(path)).toBe(today);
+});
+
+/** As schema 2 had it. */
+function withoutOperations(path: string): void {
+  sql(
+    path,
+    `DROP TABLE operations;
+     ALTER TABLE removals RENAME TO later_removals;
+     CREATE TABLE removals (
+       place INTEGER PRIMARY KEY, revision INTEGER NOT NULL,
+       kind TEXT NOT NULL CHECK (kind IN ('device', 'claim')), id TEXT NOT NULL
+     ) STRICT;
+     INSERT INTO removals SELECT * FROM later_removals;
+     DROP TABLE later_removals`,
+  );
+}

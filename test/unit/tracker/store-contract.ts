@@ -1,5 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { OpenedStore, Store, StoreState } from '../../../src/tracker/store.js';
+import type { InstanceId } from '../../../src/tracker/claim.js';
+import type { Operation } from '../../../src/tracker/operation.js';
+import type { OpenedStore, Store, StoreChange, StoreState } from '../../../src/tracker/store.js';
 import {
   adding,
   claimId,
@@ -12,10 +14,11 @@ import {
 } from '../../support/stored.js';
 
 /** A state without the order of its documents, which means nothing. */
-function sorted({ devices, claims, fence }: StoreState): StoreState {
+function sorted({ devices, claims, operations, fence }: StoreState): StoreState {
   return {
     devices: devices.toSorted((a, b) => a.value.device.id.localeCompare(b.value.device.id)),
     claims: claims.toSorted((a, b) => a.value.id.localeCompare(b.value.id)),
+    operations: operations.toSorted((a, b) => a.value.instance.localeCompare(b.value.instance)),
     fence,
   };
 }
@@ -51,7 +54,7 @@ export function testStoreContract(name: string, make: () => Store): void {
       expect(first).toEqual({
         epoch: expect.stringMatching(/^[0-9a-f-]{36}$/),
         revision: 0,
-        state: { devices: [], claims: [], fence: 0 },
+        state: { devices: [], claims: [], operations: [], fence: 0 },
       });
       expect(second.epoch).not.toBe(first.epoch);
     });
@@ -81,6 +84,7 @@ export function testStoreContract(name: string, make: () => Store): void {
             { version: 1, value: freeDevice(2) },
           ],
           claims: [{ version: 1, value: claim }],
+          operations: [],
           fence: 7,
         },
       });
@@ -105,6 +109,7 @@ export function testStoreContract(name: string, make: () => Store): void {
         sorted({
           devices: [0, 1].map((index) => ({ version: 1, value: freeDevice(index) })),
           claims: [],
+          operations: [],
           fence: 0,
         }),
       );
@@ -147,6 +152,7 @@ export function testStoreContract(name: string, make: () => Store): void {
       expect((await reopened(store)).state).toEqual({
         devices: [{ version: 4, value: heldDevice(0, c) }],
         claims: [{ version: 1, value: c }],
+        operations: [],
         fence: 3,
       });
     });
@@ -232,17 +238,60 @@ export function testStoreContract(name: string, make: () => Store): void {
             { version: 2, value: heldDevice(1, b) },
           ],
           claims: [{ version: 1, value: b }],
+          operations: [],
           fence: 2,
         },
         removedDevices: [deviceId(2)],
         removedClaims: [a.id],
+        removedOperations: [],
       });
       expect(await store.changes(5)).toEqual({
         revision: 5,
-        state: { devices: [], claims: [], fence: 2 },
+        state: { devices: [], claims: [], operations: [], fence: 2 },
         removedDevices: [],
         removedClaims: [],
+        removedOperations: [],
       });
+    });
+
+    test('an instance has one operation, which goes on, ends, and is known to have ended', async () => {
+      const store = await opened();
+      const vm1 = 'vm1' as InstanceId;
+      const at = (step: string): Operation => ({
+        instance: vm1,
+        kind: 'suspend',
+        step,
+        detail: { ports: [{ claim: 'a', mtu: null }] },
+      });
+      const operation = (from: number | null, to: Operation | null): StoreChange => ({
+        devices: [],
+        claims: [],
+        operations: [{ id: vm1, from, to }],
+      });
+      expect(
+        await store.commit([operation(null, at('begun')), operation(null, at('other'))]),
+      ).toEqual([
+        { committed: true, revision: 1 },
+        { committed: false, conflict: 'vm1' },
+      ]);
+      await store.commit([operation(1, at('out'))]);
+      const operations = [{ version: 2, value: at('out') }];
+      expect((await reopened(store)).state).toEqual({
+        devices: [],
+        claims: [],
+        operations,
+        fence: 0,
+      });
+      expect(await store.changes(1)).toMatchObject({
+        state: { operations },
+        removedOperations: [],
+      });
+      await store.commit([operation(2, null)]);
+      expect(await store.changes(2)).toMatchObject({
+        state: { operations: [] },
+        removedOperations: [vm1],
+      });
+      expect((await reopened(store)).state.operations).toEqual([]);
     });
 
     test('a document that came back is no longer among those that went', async () => {

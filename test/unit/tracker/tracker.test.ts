@@ -139,6 +139,24 @@ describe('a claim', () => {
     });
   });
 
+  test('that was made for a migration becomes the instance’s own', async () => {
+    const tracker = await trackerOf(card('06', 2));
+    const requests = [vdpaRequest()];
+    const made = await tracker.claim({ instance: vm1, migration: migration('m1'), requests });
+    const selection = { claim: made.id, fence: made.fence };
+    const own = await tracker.adopt(selection);
+    expect(own).toEqual({ ...made, migration: null });
+    expect(tracker.claims()).toEqual([own]);
+    expect(await tracker.adopt(selection)).toEqual(own);
+    // It lives with the instance now, not with the migration.
+    expect(await tracker.reconcile({ instances: [vm1] })).toEqual([]);
+    const stale = { claim: made.id, fence: made.fence + 1 };
+    await expect(tracker.adopt(stale)).rejects.toMatchObject({ code: 'CLAIM_STALE' });
+    await expect(tracker.adopt({ claim: claimId('none') })).rejects.toMatchObject({
+      code: 'CLAIM_NOT_FOUND',
+    });
+  });
+
   test('of an instance stands beside others of it, and beside those of its migrations', async () => {
     const tracker = await trackerOf(card('06', 4));
     await tracker.claim({ instance: vm1, requests: [vdpaRequest()] });
@@ -246,6 +264,48 @@ describe('a claim', () => {
   ])('refuses a request that is none', async (request, words) => {
     const tracker = await trackerOf(card('06', 4));
     await expect(tracker.claim({ instance: vm1, requests: [request] })).rejects.toThrow(words);
+  });
+});
+
+describe('an operation', () => {
+  const begun = { instance: vm1, kind: 'suspend', step: 'unplug', detail: { guest: 'qmp:vm1' } };
+  const further = { ...begun, step: 'unplugged' };
+
+  test('is kept as it was told last, until it has ended', async () => {
+    const store = new MemoryStore();
+    const tracker = await trackerOf([], { store });
+    await tracker.setOperation(vm1, null, begun);
+    await tracker.setOperation(vm1, begun, further);
+    expect(tracker.operationOf(vm1)).toEqual(further);
+    expect(tracker.operations()).toEqual([further]);
+    await tracker.setOperation(vm1, further, null);
+    expect(tracker.operationOf(vm1)).toBeNull();
+    await tracker.setOperation(vm1, null, null);
+  });
+
+  test('is one at a time, and goes on from where it is', async () => {
+    const tracker = await trackerOf([]);
+    const underWay = { code: 'OPERATION_UNDER_WAY', outcome: 'unchanged' };
+    await expect(tracker.setOperation(vm1, begun, further)).rejects.toMatchObject({
+      ...underWay,
+      message: 'instance vm1 is in no operation any more',
+    });
+    await tracker.setOperation(vm1, null, begun);
+    await expect(tracker.setOperation(vm1, null, further)).rejects.toMatchObject({
+      ...underWay,
+      message: 'instance vm1 is in operation suspend (unplug)',
+    });
+    await expect(tracker.setOperation(vm1, further, null)).rejects.toMatchObject(underWay);
+    expect(tracker.operationOf(vm1)).toEqual(begun);
+  });
+
+  test('of another instance, or of no form, is refused', async () => {
+    const tracker = await trackerOf([]);
+    await expect(tracker.setOperation(vm2, null, begun)).rejects.toThrow(TypeError);
+    await expect(
+      tracker.setOperation(vm1, null, { ...begun, detail: null } as never),
+    ).rejects.toThrow('detail');
+    expect(tracker.operations()).toEqual([]);
   });
 });
 

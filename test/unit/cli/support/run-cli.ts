@@ -1,6 +1,7 @@
 import type { HostChanger, HostReader } from '../../../../src/cli/command.js';
 import type { CliIo } from '../../../../src/cli/io.js';
 import { run } from '../../../../src/cli/run.js';
+import { VdpaError } from '../../../../src/errors.js';
 import type { VdpaHostOptions } from '../../../../src/index.js';
 import type { ClaimDesk } from '../../../../src/lifecycle/claim-desk.js';
 import type { Config } from '../../../../src/lifecycle/config.js';
@@ -48,7 +49,8 @@ export async function runCli(
   }: {
     host?: HostReader & HostChanger;
     store?: StoreCheck;
-    config?: Config;
+    /** Null: there is none. */
+    config?: Config | null;
     desk?: ClaimDesk & AsyncDisposable;
     guests?: GuestDesk;
   } & Partial<Pick<CliIo, 'isTty' | 'env' | 'columns' | 'signal' | 'now' | 'confirm'>> = {},
@@ -83,11 +85,18 @@ export async function runCli(
         return host;
       },
       checkStore: async (file) => ({ ...store, file }),
-      readConfig: async (path) => ({ ...config, path: path ?? config.path }),
+      async readConfig(path) {
+        if (config === null) throw new VdpaError('CONFIG_MISSING', 'there is no configuration');
+        return { ...config, path: path ?? config.path };
+      },
       readClaims: async () => desk,
-      openDesk: async () => ({ claims: desk, guests, [Symbol.asyncDispose]: async () => {} }),
+      openDesk: async () => ({
+        claims: desk,
+        guests: async () => guests,
+        [Symbol.asyncDispose]: async () => {},
+      }),
       async serve(_config, _options, { ready }) {
-        ready(`${config.store}.sock`);
+        ready(`${config?.store}.sock`);
       },
     },
   );

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { linkSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,8 +7,9 @@ import { createInterface } from 'node:readline';
 
 export interface Asked {
   readonly execute: string;
-  readonly arguments: Readonly<Record<string, unknown>>;
-  readonly id: string;
+  /** Absent where there are none. */
+  readonly arguments?: Readonly<Record<string, unknown>>;
+  readonly id: number;
 }
 
 const greeting = {
@@ -22,6 +23,8 @@ const greeting = {
 export class ScriptedMonitor implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), 'vdpa-host-qmp-'));
   readonly asked: Asked[] = [];
+  /** So far. */
+  connections = 0;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #answer: (asked: Asked, monitor: ScriptedMonitor) => unknown;
@@ -42,6 +45,7 @@ export class ScriptedMonitor implements AsyncDisposable {
   ) {
     this.#answer = answer;
     this.#server = createServer((socket) => {
+      this.connections++;
       this.#sockets.add(socket);
       socket.on('error', () => {});
       this.say(greets);
@@ -87,6 +91,17 @@ export class ScriptedMonitor implements AsyncDisposable {
   hangUp(): void {
     for (const socket of this.#sockets) socket.destroy();
     this.#sockets.clear();
+  }
+
+  /** Ends as QEMU does when it is killed: what it listened on stays, and nobody listens any more. */
+  async end(): Promise<void> {
+    const kept = `${this.path('vm1')}.kept`;
+    linkSync(this.path('vm1'), kept); // Node takes the name away
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    renameSync(kept, this.path('vm1'));
+    this.hangUp();
+    await closed;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // @ts-check
-// The command that runs a guest in QEMU, inside the lab.
+// Starts a guest in QEMU, inside the lab.
 
+import { spawn } from 'node:child_process';
 import { LabError } from '../lab-error.mjs';
 import { findGuest } from './guest.mjs';
 import { findQemu } from './qemu.mjs';
@@ -12,7 +13,7 @@ import { findQemu } from './qemu.mjs';
 export const memoryMiB = 128;
 
 /**
- * @typedef {object} GuestCommandOptions
+ * @typedef {object} GuestOptions
  * @property {readonly string[]} monitors paths of its QMP sockets
  * @property {QemuSuite | undefined} [qemu] which QEMU. release
  * @property {number | undefined} [ports] PCIe root ports. 2
@@ -25,17 +26,17 @@ export const memoryMiB = 128;
 /**
  * Its console is the program's input and output.
  *
- * @param {GuestCommandOptions} options
- * @returns {{ argv: string[], env: Record<string, string> }}
+ * @param {GuestOptions} options
+ * @param {import('node:child_process').StdioOptions} stdio
  * @throws {LabError} when the lab has no guest
  */
-export function guestCommand(options) {
+export function spawnGuest(options, stdio) {
   const { monitors, qemu = 'release', ports = 2, boot = false, paused = false } = options;
   const program = findQemu(qemu);
   const kernel = boot ? findGuest() : null;
   if (program === undefined || kernel === undefined) throw new LabError('the lab has no guest');
   const argv = [
-    ...['prlimit', `--memlock=${options.memoryLock ?? 'unlimited'}`],
+    `--memlock=${options.memoryLock ?? 'unlimited'}`,
     ...program.argv,
     ...['-machine', 'q35', '-accel', 'tcg,tb-size=32', '-cpu', 'max', '-m', `${memoryMiB}`],
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
@@ -56,5 +57,5 @@ export function guestCommand(options) {
       : []),
     ...(options.arguments ?? []),
   ];
-  return { argv, env: program.env };
+  return spawn('prlimit', argv, { stdio, env: { ...process.env, ...program.env } });
 }

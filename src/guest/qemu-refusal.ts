@@ -1,11 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { VdpaError } from '../errors.js';
 import type { Ask } from './qemu-state.js';
 import { QmpRefusal } from './qmp-connection.js';
 import type { QmpMonitor } from './qmp-monitor.js';
-
-/** Between two attempts to reach a monitor whose connection was lost. */
-const againMs = 50;
 
 export function askOf(monitor: QmpMonitor, signal: AbortSignal): Ask {
   return (command, given = {}) => monitor.ask(command, given, signal);
@@ -21,28 +17,6 @@ export function guestError(error: unknown): unknown {
     `QEMU refused ${command}: ${description}`,
     { step: command, retry: missing ? 'never' : 'after-fix', cause: error },
   );
-}
-
-/**
- * Does what is right to repeat, again and anew each time the connection is lost, until it is done or
- * the guest is no longer there.
- *
- * @returns false when the guest is gone
- * @throws the signal's reason, once it comes
- */
-export async function whileThere(signal: AbortSignal, work: () => Promise<void>): Promise<boolean> {
-  for (;;) {
-    try {
-      await work();
-      return true;
-    } catch (error) {
-      const code = error instanceof VdpaError ? error.code : null;
-      if (code === 'GUEST_NOT_FOUND') return false;
-      if (code !== 'GUEST_UNREACHABLE' || signal.aborted) throw guestError(error);
-    }
-    await sleep(againMs);
-    signal.throwIfAborted();
-  }
 }
 
 /** Asks for something to be taken away that need not be there. */

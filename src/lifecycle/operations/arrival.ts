@@ -1,0 +1,269 @@
+import { restated, VdpaError } from '../../errors.js';
+import { saysGuestGone } from '../../guest/losses.js';
+import type { DeviceRequest } from '../../policy/device-request.js';
+import type { Claim, ClaimId, InstanceId, MigrationId } from '../../tracker/claim.js';
+import { listOf, name, nullable, shape } from '../../tracker/form.js';
+import { type Operation, underWay } from '../../tracker/operation.js';
+import { assertRequests } from '../../tracker/own-requests.js';
+import { claimedInterfaces } from '../claimed-interface.js';
+import type { GuestPlace } from '../guest-place.js';
+import { entryOf, JournalEntry, type OperationOf } from './journal-entry.js';
+import {
+  interfacesOf,
+  type OfferedInterface,
+  offeredInterface,
+  type PreparedPort,
+} from './migration-offer.js';
+import { type Operating, type OperationOptions, placeOf } from './operating.js';
+import {
+  notUndone,
+  type PluggedInterface,
+  plugAll,
+  pluggedHere,
+  releaseClaim,
+} from './plugged-interface.js';
+import type { ResumedState } from './resumed-operation.js';
+
+/** The operations by which an instance comes to a host. */
+export type ArrivalKind = 'boot' | 'live-migration-destination';
+
+const steps = ['claim', 'prepared', 'plug', 'abort'] as const;
+
+/**
+ * - `claim`: devices are being taken
+ * - `prepared`: they are taken; the guest may be on its way
+ * - `plug`: it is here, and is getting its interfaces
+ * - `abort`: it does not come, and what was taken is being given back
+ */
+type Step = (typeof steps)[number];
+
+interface Detail {
+  /** All that it gets is one claim. */
+  readonly claim: ClaimId;
+  readonly interfaces: readonly OfferedInterface[];
+  /** By its driver's reference; null: it is not here yet. */
+  readonly guest: string | null;
+}
+
+type Arrival = OperationOf<Step, Detail>;
+
+const detailForm = shape<Detail>({
+  claim: name,
+  interfaces: listOf(offeredInterface),
+  guest: nullable(name),
+});
+
+/** What an instance is to have here. */
+export interface WantedArrival {
+  readonly instance: InstanceId;
+  readonly claim: ClaimId;
+  /** The migration that it comes by; null: it is the instance's own at once. */
+  readonly migration: MigrationId | null;
+  readonly requests: readonly DeviceRequest[];
+  readonly numaCells: readonly number[] | null;
+  /** Null: each vDPA device, with one queue pair, and no MTU told to the guest. */
+  readonly interfaces: readonly OfferedInterface[] | null;
+}
+
+/** @throws {VdpaError} `OPERATION_UNDER_WAY`, `STORE_CORRUPT` */
+export function arrivalOf(
+  { host: { tracker } }: Operating,
+  instance: InstanceId,
+  kind: ArrivalKind,
+): Arrival | null {
+  return entryOf<Step, Detail>(tracker.operationOf(instance), kind, steps, detailForm);
+}
+
+/** Takes devices for all requests, or none. When that has been done, it does nothing. */
+export async function prepareArrival(
+  operating: Operating,
+  kind: ArrivalKind,
+  { interfaces, ...wanted }: WantedArrival,
+  signal: AbortSignal | undefined,
+): Promise<Claim> {
+  const { tracker } = operating.host;
+  const { claim: id, instance, migration, requests, numaCells } = wanted;
+  const before = arrivalOf(operating, instance, kind);
+  if (before !== null) {
+    if (before.step !== 'prepared' || before.detail.claim !== id) throw underWay(before);
+    return await tracker.claim({ id, instance, migration, requests, numaCells, signal });
+  }
+  assertRequests(requests);
+  assertNotHere(operating, instance);
+  assertNobodys(tracker.claimOf(id));
+  const entry = await JournalEntry.begin<Step, Detail>(tracker, {
+    instance,
+    kind,
+    step: 'claim',
+    detail: { claim: id, interfaces: interfaces ?? [], guest: null },
+  });
+  try {
+    const claim = await tracker.claim({ id, instance, migration, requests, numaCells, signal });
+    const all = interfaces ?? interfacesByDefault(operating, claim);
+    await entry.advance('prepared', { interfaces: all });
+    return claim;
+  } catch (error) {
+    try {
+      const there = tracker.claimOf(id);
+      if (there === null || isOf(there, instance)) await tracker.release({ claim: id });
+      await entry.end();
+    } catch (failure) {
+      throw notUndone(error, failure);
+    }
+    throw error;
+  }
+}
+
+/** What is to be written to the bindings of the claim's ports on this host. */
+export function preparedPorts({ host }: Operating, claim: Claim): PreparedPort[] {
+  const ports = new Map(claim.requests.map(({ requestId, portId }) => [requestId, portId]));
+  return claim.devices.flatMap(({ deviceId, requestId }) => {
+    const port = ports.get(requestId) ?? null;
+    return port === null ? [] : [{ port, profile: host.bindingProfile(deviceId) }];
+  });
+}
+
+/** Before anything is taken: what an instance has of its own it has where it runs. */
+export function assertNotHere({ host: { tracker } }: Operating, instance: InstanceId): void {
+  const own = tracker.claims(instance).find(({ migration }) => migration === null);
+  if (own === undefined) return;
+  throw new VdpaError(
+    'NOT_SUPPORTED',
+    `instance ${instance} has claim ${own.id} here already: it cannot come to this host; start it, or release what it no longer needs`,
+    { retry: 'after-fix' },
+  );
+}
+
+/**
+ * Gives the guest that has come its interfaces, all or nothing; then what was claimed is its own. When
+ * that has been done, it does nothing.
+ *
+ * @returns what it has
+ */
+export async function completeArrival(
+  operating: Operating,
+  instance: InstanceId,
+  kind: ArrivalKind,
+  place: GuestPlace,
+  options: OperationOptions,
+): Promise<readonly PluggedInterface[]> {
+  const arrival = arrivalOf(operating, instance, kind);
+  if (arrival === null) return await pluggedHere(operating, instance, place, options.signal);
+  if (!['prepared', 'plug'].includes(arrival.step)) throw underWay(arrival);
+  const entry = new JournalEntry(operating.host.tracker, arrival);
+  await entry.advance('plug', { guest: place.reference });
+  try {
+    return await finish(operating, entry, place, options);
+  } catch (error) {
+    const isPartial = error instanceof VdpaError && error.outcome === 'partial';
+    if (arrival.step === 'prepared' && !isPartial) await entry.advance('prepared');
+    throw error;
+  }
+}
+
+/**
+ * The instance does not come: what its guest got here is taken from it, and everything is given back.
+ * Where none is coming it does nothing.
+ */
+export async function abortArrival(
+  operating: Operating,
+  instance: InstanceId,
+  kind: ArrivalKind,
+  options: OperationOptions,
+): Promise<void> {
+  const arrival = arrivalOf(operating, instance, kind);
+  if (arrival !== null) await giveBack(operating, arrival, options);
+}
+
+async function giveBack(
+  operating: Operating,
+  arrival: Arrival,
+  options: OperationOptions,
+): Promise<void> {
+  const { tracker } = operating.host;
+  const entry = new JournalEntry(tracker, arrival);
+  if (arrival.step !== 'abort') await entry.advance('abort');
+  const claim = tracker.claimOf(arrival.detail.claim);
+  if (claim !== null && isOf(claim, arrival.instance)) {
+    await releaseClaim(operating, claim, options);
+  }
+  await entry.end();
+}
+
+/** Goes on where a process was killed. */
+export async function resumeArrival(
+  operating: Operating,
+  { instance, kind }: Operation,
+  options: OperationOptions,
+): Promise<ResumedState> {
+  const arrival = arrivalOf(operating, instance, kind as ArrivalKind);
+  if (arrival === null || arrival.step === 'prepared') return 'kept';
+  if (arrival.step !== 'plug') {
+    await giveBack(operating, arrival, options);
+    return 'undone';
+  }
+  const { guest } = arrival.detail;
+  const place = placeOf(operating, guest ?? '');
+  const entry = new JournalEntry(operating.host.tracker, arrival);
+  try {
+    await finish(operating, entry, place, options);
+    return 'finished';
+  } catch (error) {
+    if (!saysGuestGone(error)) throw error;
+    // It has ended; whether it comes again is for the agent to say.
+    await entry.advance('prepared');
+    return 'undone';
+  }
+}
+
+async function finish(
+  operating: Operating,
+  entry: JournalEntry<Step, Detail>,
+  place: GuestPlace,
+  options: OperationOptions,
+): Promise<readonly PluggedInterface[]> {
+  const { tracker } = operating.host;
+  const { claim: id, interfaces } = entry.detail;
+  const claim = tracker.claimOf(id);
+  if (claim === null) {
+    throw new VdpaError(
+      'CLAIM_NOT_FOUND',
+      `there is no claim ${id}: it has been released meanwhile; abort what it was made for`,
+      { retry: 'never' },
+    );
+  }
+  const selection = { claim: id, fence: claim.fence };
+  let own: PluggedInterface[];
+  try {
+    own = await plugAll(operating, interfacesOf(claim, interfaces), place, options);
+  } catch (error) {
+    if (!(error instanceof VdpaError) || claim.migration === null) throw error;
+    throw restated(error, `migration ${claim.migration}: ${error.message}`, { cause: error });
+  }
+  await tracker.allocate(selection);
+  await tracker.adopt(selection);
+  await entry.end();
+  return own;
+}
+
+/** A claim that is another's under the same id is not this arrival's to give back. */
+const isOf = (claim: Claim, instance: InstanceId): boolean => claim.instance === instance;
+
+function assertNobodys(claim: Claim | null): void {
+  if (claim === null) return;
+  throw new VdpaError(
+    'CLAIM_CONFLICT',
+    `claim ${claim.id} exists already, for instance ${claim.instance}`,
+    { retry: 'never' },
+  );
+}
+
+function interfacesByDefault({ host: { tracker } }: Operating, claim: Claim): OfferedInterface[] {
+  const plugged = new Set(claimedInterfaces(tracker, claim).map(({ deviceId }) => deviceId));
+  const seen = new Map<string, number>();
+  return claim.devices.flatMap(({ deviceId, requestId }) => {
+    const index = seen.get(requestId) ?? 0;
+    seen.set(requestId, index + 1);
+    return plugged.has(deviceId) ? [{ requestId, index, queuePairs: 1, mtu: null }] : [];
+  });
+}

@@ -1,0 +1,220 @@
+import { restated, VdpaError } from '../../errors.js';
+import { interfaceName } from '../../guest/interface-name.js';
+import type { DeviceId } from '../../host/device-id.js';
+import { mtuRange } from '../../host/net-limits.js';
+import type { Claim, ClaimId, InstanceId } from '../../tracker/claim.js';
+import { from, name, nullable, shape } from '../../tracker/form.js';
+import type { Tracker } from '../../tracker/tracker.js';
+import { claimedInterfaces } from '../claimed-interface.js';
+import type { GuestPlace } from '../guest-place.js';
+import type { Operating, OperationOptions } from './operating.js';
+
+/** An interface that a guest has, as it is to come back. */
+export interface PluggedInterface {
+  readonly claim: ClaimId;
+  readonly device: DeviceId;
+  /** Data queue pairs. */
+  readonly queuePairs: number;
+  /** What the guest was told; null: nothing. */
+  readonly mtu: number | null;
+}
+
+export const pluggedInterface = shape<PluggedInterface>({
+  claim: name,
+  device: name,
+  queuePairs: from(1),
+  mtu: nullable(from(mtuRange.least)),
+});
+
+/** All that an instance has been given for its guest, in the order of its claims, as it is by default. */
+function ownInterfaces(tracker: Tracker, instance: InstanceId): PluggedInterface[] {
+  const own = tracker
+    .claims(instance)
+    .filter(({ migration, status }) => migration === null && status === 'allocated');
+  return own.flatMap((claim) =>
+    claimedInterfaces(tracker, claim).map(({ deviceId }) => ({
+      claim: claim.id,
+      device: deviceId,
+      queuePairs: 1,
+      mtu: null,
+    })),
+  );
+}
+
+/**
+ * What a guest has of an instance's own claims, in their order.
+ *
+ * @throws {VdpaError} those of `GuestDriver.interfaces`
+ */
+export async function pluggedInterfaces(
+  tracker: Tracker,
+  instance: InstanceId,
+  { driver, guest }: GuestPlace,
+  signal: AbortSignal | undefined,
+): Promise<PluggedInterface[]> {
+  const all = await driver.interfaces(guest, { signal });
+  const there = new Map(all.map((one) => [one.name, one]));
+  return ownInterfaces(tracker, instance).flatMap(({ claim, device }) => {
+    const found = there.get(interfaceName(claim, device));
+    if (found === undefined) return [];
+    return [{ claim, device, queuePairs: found.queuePairs ?? 1, mtu: found.mtu }];
+  });
+}
+
+/** All that an instance has been given for its guest; what is there already as it is there. */
+export function ownInterfacesAs(
+  tracker: Tracker,
+  instance: InstanceId,
+  there: readonly PluggedInterface[],
+): PluggedInterface[] {
+  const known = new Map(there.map((one) => [one.device, one]));
+  return ownInterfaces(tracker, instance).map((one) => known.get(one.device) ?? one);
+}
+
+/**
+ * What the guest of an instance that has come here has.
+ *
+ * @throws {VdpaError} `CLAIM_NOT_FOUND` when the instance has nothing here, those of
+ *   `GuestDriver.interfaces`
+ */
+export async function pluggedHere(
+  { host: { tracker } }: Operating,
+  instance: InstanceId,
+  place: GuestPlace,
+  signal: AbortSignal | undefined,
+): Promise<PluggedInterface[]> {
+  if (tracker.claims(instance).some(({ migration }) => migration === null)) {
+    return await pluggedInterfaces(tracker, instance, place, signal);
+  }
+  throw new VdpaError('CLAIM_NOT_FOUND', `nothing was prepared here for instance ${instance}`, {
+    retry: 'never',
+  });
+}
+
+/**
+ * Takes interfaces out of a guest, newest first; their devices stay claimed. What is not there is done,
+ * and what has been given back meanwhile is nobody's to take.
+ *
+ * @throws {VdpaError} those of `VdpaHost.detach`; those before it are out
+ */
+export async function unplugAll(
+  { host, network }: Operating,
+  interfaces: readonly PluggedInterface[],
+  place: GuestPlace,
+  options: OperationOptions,
+): Promise<void> {
+  const { tracker } = host;
+  const own = interfaces.filter(({ claim, device }) => tracker.record(device)?.claimId === claim);
+  // Of a claim all together: until the network has let go of the last, the claim says where it is.
+  for (const id of [...new Set(own.map(({ claim }) => claim))].toReversed()) {
+    const devices = own.filter(({ claim }) => claim === id).map(({ device }) => device);
+    await host.detach({ claim: id, devices }, place, {
+      ...options,
+      ...(options.timeoutMs !== undefined && { timeoutMs: options.timeoutMs * devices.length }),
+      network,
+      release: false,
+    });
+  }
+}
+
+/**
+ * Gives a claim back, once all that a guest may have of it is out of that, wherever that is.
+ *
+ * @throws {VdpaError} `GUEST_NOT_FOUND` when nobody knows the guest, those of `VdpaHost.detach` and
+ *   `Tracker.release`
+ */
+export async function releaseClaim(
+  operating: Operating,
+  claim: Claim,
+  options: OperationOptions,
+): Promise<void> {
+  await unplugClaim(operating, claim, options);
+  await operating.host.tracker.release({ claim: claim.id, fence: claim.fence });
+}
+
+async function unplugClaim(
+  { host, network, place }: Operating,
+  claim: Claim,
+  options: OperationOptions,
+): Promise<void> {
+  const { id, fence, guest } = claim;
+  if (guest === null) return;
+  const where = place(guest);
+  if (where === null) {
+    throw new VdpaError(
+      'GUEST_NOT_FOUND',
+      `nobody knows guest ${guest}, which may have devices of claim ${id}: detach them, or release the claim by force when it has ended`,
+      { retry: 'after-fix' },
+    );
+  }
+  if (claimedInterfaces(host.tracker, claim).length === 0) {
+    await host.tracker.setGuest({ claim: id, fence }, null);
+    return;
+  }
+  await host.detach({ claim: id }, where, { ...options, network, release: false });
+}
+
+/**
+ * Gives a guest interfaces, all or none; their char devices are looked for anew. What is there is kept, and
+ * what has been given back meanwhile is nobody's to plug.
+ *
+ * @returns those that it has now
+ * @throws {VdpaError} those of `VdpaHost.attach`, with what is left
+ */
+export async function plugAll(
+  operating: Operating,
+  interfaces: readonly PluggedInterface[],
+  place: GuestPlace,
+  options: OperationOptions,
+): Promise<PluggedInterface[]> {
+  const { host, network } = operating;
+  const { tracker } = host;
+  const there = await place.driver.interfaces(place.guest, { signal: options.signal });
+  const names = new Set(there.filter(({ state }) => state === 'attached').map((one) => one.name));
+  const own = interfaces.filter(({ claim, device }) => tracker.record(device)?.claimId === claim);
+  const begun: PluggedInterface[] = [];
+  for (const one of own) {
+    const { claim, device, queuePairs, mtu } = one;
+    const selection = { claim, devices: [device] };
+    try {
+      const { interfaces: made } = await host.attach(selection, place, {
+        ...options,
+        network,
+        queuePairs,
+        mtu,
+      });
+      // What it had before is not this call's to take out.
+      if (made.some((each) => !names.has(each.name))) begun.push(one);
+    } catch (error) {
+      throw await takenBack(operating, begun, place, error);
+    }
+  }
+  return own;
+}
+
+/** @returns what is to be thrown */
+async function takenBack(
+  operating: Operating,
+  begun: readonly PluggedInterface[],
+  place: GuestPlace,
+  error: unknown,
+): Promise<unknown> {
+  try {
+    await unplugAll(operating, begun, place, {});
+    return error;
+  } catch (failure) {
+    return notUndone(error, failure);
+  }
+}
+
+/** An error after which it could not be set right either. */
+export function notUndone(error: unknown, failure: unknown): unknown {
+  const told = [error, failure].find((each) => each instanceof VdpaError);
+  if (told === undefined) return error;
+  const words = (each: unknown): string => (each instanceof Error ? each.message : String(each));
+  const leftovers = [error, failure].flatMap((each) =>
+    each instanceof VdpaError ? each.leftovers : [],
+  );
+  const message = `${words(error)}; then it could not be undone: ${words(failure)}`;
+  return restated(told, message, { outcome: 'partial', leftovers, cause: error });
+}

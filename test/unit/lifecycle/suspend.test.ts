@@ -1,0 +1,289 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { VdpaError } from '../../../src/errors.js';
+import type { DeviceId } from '../../../src/host/device-id.js';
+import type { InstanceOperations } from '../../../src/lifecycle/operations/instance-operations.js';
+import type { PortId } from '../../../src/policy/device-request.js';
+import type { Tracker } from '../../../src/tracker/tracker.js';
+import { exampleOf } from '../../support/example-of.js';
+import { vdpaRequest } from '../../support/requests.js';
+import { card, claimId, instance } from '../tracker/support/devices.js';
+import { trackerOf } from '../tracker/support/hosts.js';
+import { AgentHost, killedIn } from './support/agent-host.js';
+import type { Log, MadeUpGuests, RecordingNetwork } from './support/made-up-guests.js';
+
+const vm1 = instance('vm1');
+const guest = 'made-up:vm1';
+const port = (name: string): PortId => name as PortId;
+
+let host: AgentHost;
+let log: Log;
+let guests: MadeUpGuests;
+let network: RecordingNetwork;
+let tracker: Tracker;
+let operations: InstanceOperations;
+let devices: DeviceId[];
+
+/** More calls than any operation makes: at the last of them nothing is killed. */
+const calls = Array.from({ length: 60 }, (_, call) => call);
+const started = () => host.started();
+const inGuest = () => host.inGuest(vm1);
+const shown = () => tracker.claims(vm1).map(({ id, status, guest: at }) => ({ id, status, at }));
+
+beforeEach(async () => {
+  tracker = await trackerOf(card('06', 4));
+  host = new AgentHost(tracker);
+  ({ log, guests, network } = host);
+  guests.guests.set(vm1, new Map());
+  const requests = (...names: readonly string[]) =>
+    names.map((name) => vdpaRequest(1, { portId: port(name) }));
+  await tracker.claim({ id: claimId('c1'), instance: vm1, requests: requests('a', 'b') });
+  await tracker.claim({ id: claimId('c2'), instance: vm1, requests: requests('c') });
+  devices = tracker.claims(vm1).flatMap((claim) => claim.devices.map(({ deviceId }) => deviceId));
+  const place = { driver: guests, guest: vm1, reference: guest };
+  for (const [claim, queuePairs, mtu] of [
+    ['c1', 2, 1400],
+    ['c2', 1, null],
+  ] as const) {
+    await host.plugs().attach({ claim: claimId(claim) }, place, { network, queuePairs, mtu });
+  }
+  log.length = 0;
+  operations = started();
+});
+
+describe('a suspended instance', () => {
+  test('has no interface, keeps its devices, and gets back what it had as it had it', async () => {
+    const before = inGuest();
+    const plugged = [...network.plugged.keys()];
+    const steps: string[] = [];
+    const taken = await operations.suspend(vm1, guest, { onStep: (what) => steps.push(what) });
+    expect(taken.map(({ device }) => device)).toEqual(devices);
+    expect(log).toEqual(
+      devices
+        .toReversed()
+        .flatMap((device, index) => [`detach ${device}`, `unplug ${['c', 'b', 'a'][index]}`]),
+    );
+    expect(steps[0]).toBe(`take ${devices[2]} out of ${guest}`);
+    expect(inGuest()).toEqual([]);
+    expect(shown()).toEqual([
+      { id: 'c1', status: 'allocated', at: null },
+      { id: 'c2', status: 'allocated', at: null },
+    ]);
+    expect(tracker.operationOf(vm1)).toMatchObject({ kind: 'suspend', step: 'unplugged' });
+    // Nobody's claims are cleaned up meanwhile.
+    expect(await tracker.reconcile({ instances: [] })).toEqual([]);
+    log.length = 0;
+    expect(await operations.suspend(vm1, guest)).toEqual(taken);
+    expect(await operations.resumeOperations()).toMatchObject([{ state: 'kept', error: null }]);
+    expect(log).toEqual([]);
+
+    expect(await operations.resume(vm1, guest)).toEqual(taken);
+    expect(inGuest()).toEqual(before);
+    expect([...network.plugged.keys()]).toEqual(plugged);
+    expect(shown().map(({ at }) => at)).toEqual([guest, guest]);
+    expect(tracker.operationOf(vm1)).toBeNull();
+    expect(await operations.resume(vm1, guest)).toEqual(taken);
+    expect(inGuest()).toEqual(before);
+  });
+
+  test('that keeps a device gets back what it let go of', async () => {
+    const before = inGuest();
+    guests.failing = (line) =>
+      line === `detach ${devices[0]}` ? new VdpaError('GUEST_KEEPS_DEVICE', 'no') : null;
+    await expect(operations.suspend(vm1, guest)).rejects.toMatchObject({
+      code: 'GUEST_KEEPS_DEVICE',
+      outcome: 'undone',
+      leftovers: [],
+    });
+    expect(inGuest()).toEqual(expect.arrayContaining(before));
+    expect(tracker.operationOf(vm1)).toBeNull();
+  });
+
+  test('that cannot be set right says so, and the next start does it', async () => {
+    guests.failing = (line) =>
+      line === `detach ${devices[0]}` || line === `attach ${devices[1]}`
+        ? new VdpaError('GUEST_REFUSED', line)
+        : null;
+    await expect(operations.suspend(vm1, guest)).rejects.toMatchObject({
+      code: 'GUEST_REFUSED',
+      outcome: 'partial',
+      message: expect.stringContaining('then it could not be undone'),
+    });
+    await expect(operations.suspend(vm1, guest)).rejects.toMatchObject({
+      code: 'OPERATION_UNDER_WAY',
+    });
+    expect(await operations.resumeOperations()).toMatchObject([
+      {
+        instance: vm1,
+        kind: 'suspend',
+        step: 'unplug',
+        state: 'unknown',
+        error: { code: 'GUEST_REFUSED' },
+      },
+    ]);
+    guests.failing = () => null;
+    expect(await started().resumeOperations()).toMatchObject([{ state: 'undone', error: null }]);
+    expect(inGuest()).toHaveLength(3);
+    expect(tracker.operations()).toEqual([]);
+  });
+
+  test('that cannot be given all stays suspended', async () => {
+    await operations.suspend(vm1, guest);
+    guests.failing = (line) =>
+      line === `attach ${devices[2]}` ? new VdpaError('GUEST_SLOT_MISSING', 'no port') : null;
+    await expect(operations.resume(vm1, guest)).rejects.toMatchObject({
+      code: 'GUEST_SLOT_MISSING',
+    });
+    expect(inGuest()).toEqual([]);
+    expect(tracker.operationOf(vm1)).toMatchObject({ step: 'unplugged' });
+    guests.failing = () => null;
+    await operations.resume(vm1, guest);
+    expect(inGuest()).toHaveLength(3);
+  });
+
+  test('gets back nothing that was given back meanwhile', async () => {
+    await operations.suspend(vm1, guest);
+    await tracker.release({ claim: claimId('c1') });
+    await operations.resume(vm1, guest);
+    expect(inGuest().map(({ device }) => device)).toEqual([devices[2]]);
+  });
+
+  test('is refused nonsense, and a guest that nobody knows', async () => {
+    await expect(operations.suspend(vm1, '')).rejects.toThrow(TypeError);
+    await expect(operations.resume(vm1, guest, { wait: 1 } as never)).rejects.toThrow('wait');
+    await expect(operations.suspend(vm1, 'unknown')).rejects.toMatchObject({
+      code: 'GUEST_NOT_FOUND',
+    });
+    guests.guests.delete(vm1);
+    await expect(operations.suspend(vm1, guest)).rejects.toMatchObject({ code: 'GUEST_NOT_FOUND' });
+    expect(tracker.operations()).toEqual([]);
+  });
+});
+
+describe('a snapshot', () => {
+  test('is taken of a guest without interfaces, which gets them back', async () => {
+    const before = inGuest();
+    const uploaded: unknown[] = [];
+    const given = {
+      operations,
+      instance: vm1,
+      guest,
+      save: async (which: string) => {
+        expect(inGuest()).toEqual([]);
+        return `image of ${which}`;
+      },
+      upload: async (image: unknown) => uploaded.push(image),
+    };
+    const example = await exampleOf('docs/operations.md#Snapshot', Object.keys(given));
+    await example(given);
+    expect(uploaded).toEqual([`image of ${guest}`]);
+    expect(inGuest()).toEqual(before);
+    expect(tracker.operations()).toEqual([]);
+  });
+
+  test('that fails gives them back all the same', async () => {
+    const before = inGuest();
+    const full = new Error('no space left');
+    const failing = operations.snapshot(vm1, guest, async () => await Promise.reject(full));
+    await expect(failing).rejects.toBe(full);
+    expect(inGuest()).toEqual(before);
+    expect(tracker.operations()).toEqual([]);
+  });
+
+  test('after which they do not come back is gone on with by the next start', async () => {
+    const noPort = new VdpaError('GUEST_SLOT_MISSING', 'no port');
+    const fail = (line: string) => (line === `attach ${devices[2]}` ? noPort : null);
+    const failing = operations.snapshot(vm1, guest, async () => {
+      guests.failing = fail;
+      throw new Error('no space left');
+    });
+    await expect(failing).rejects.toMatchObject({
+      code: 'GUEST_SLOT_MISSING',
+      message: expect.stringMatching(/^no space left; then it could not be undone: .*no port$/),
+    });
+    guests.failing = () => null;
+    expect(await started().resumeOperations()).toMatchObject([
+      { kind: 'snapshot', state: 'undone', error: null },
+    ]);
+    expect(inGuest()).toHaveLength(3);
+    expect(tracker.operations()).toEqual([]);
+  });
+
+  test.each([false, true])(
+    'killed anywhere leaves all in the guest (call made: %s)',
+    async (after) => {
+      let killed = 0;
+      for (const call of calls) {
+        const taking = async () => {};
+        const work = (it: InstanceOperations) => it.snapshot(vm1, guest, taking);
+        if ((await killedIn(host, work, call, after)) === 'killed') killed++;
+        for (const { error } of await started().resumeOperations()) expect(error).toBeNull();
+        expect(inGuest()).toHaveLength(3);
+        expect(tracker.operations()).toEqual([]);
+      }
+      expect(killed).toBeGreaterThan(16);
+      expect(killed).toBeLessThan(calls.length);
+    },
+  );
+});
+
+describe('a process that is killed', () => {
+  test.each([false, true])('in a suspend leaves all or nothing (call made: %s)', async (after) => {
+    const before = inGuest();
+    let killed = 0;
+    for (const call of calls) {
+      if ((await killedIn(host, (it) => it.suspend(vm1, guest), call, after)) === 'killed')
+        killed++;
+      const next = started();
+      for (const { state, error } of await next.resumeOperations()) {
+        expect({ state, error }).toEqual({
+          state: expect.stringMatching(/undone|kept/),
+          error: null,
+        });
+      }
+      const suspended = tracker.operationOf(vm1) !== null;
+      expect(inGuest()).toHaveLength(suspended ? 0 : 3);
+      expect(network.plugged.size).toBe(suspended ? 0 : 3);
+      await next.resume(vm1, guest);
+      expect(inGuest()).toEqual(expect.arrayContaining(before));
+      expect(shown().map(({ status, at }) => [status, at])).toEqual([
+        ['allocated', guest],
+        ['allocated', guest],
+      ]);
+    }
+    expect(killed).toBeGreaterThan(8);
+    expect(killed).toBeLessThan(calls.length);
+  });
+
+  test.each([false, true])('in a resume leaves all or nothing (call made: %s)', async (after) => {
+    const before = inGuest();
+    let killed = 0;
+    for (const call of calls) {
+      await started().suspend(vm1, guest);
+      if ((await killedIn(host, (it) => it.resume(vm1, guest), call, after)) === 'killed') killed++;
+      const next = started();
+      for (const { state, error } of await next.resumeOperations()) {
+        expect({ state, error }).toEqual({
+          state: expect.stringMatching(/finished|kept/),
+          error: null,
+        });
+      }
+      const suspended = tracker.operationOf(vm1) !== null;
+      expect(inGuest()).toHaveLength(suspended ? 0 : 3);
+      await next.resume(vm1, guest);
+      expect(inGuest()).toEqual(expect.arrayContaining(before));
+      expect(network.plugged.size).toBe(3);
+    }
+    expect(killed).toBeGreaterThan(8);
+    expect(killed).toBeLessThan(calls.length);
+  });
+
+  test('with a guest that has ended meanwhile leaves it suspended', async () => {
+    expect(await killedIn(host, (it) => it.suspend(vm1, guest), 6, true)).toBe('killed');
+    guests.guests.delete(vm1);
+    expect(await started().resumeOperations()).toMatchObject([{ state: 'undone', error: null }]);
+    expect(tracker.operationOf(vm1)).toMatchObject({ step: 'unplugged' });
+    guests.guests.set(vm1, new Map());
+    await operations.resume(vm1, guest);
+    expect(inGuest()).toHaveLength(3);
+  });
+});
