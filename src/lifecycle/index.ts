@@ -13,4 +13,5 @@ export type {
 export type { OperatingHost, OperationOptions } from './operations/operating.js';
 export { operationsVersion } from './operations/operation-version.js';
 export type { PluggedInterface } from './operations/plugged-interface.js';
+export type { Resize, ResizeRequest } from './operations/resize.js';
 export type { ResumedOperation, ResumedState } from './operations/resumed-operation.js';

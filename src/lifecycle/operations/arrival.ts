@@ -1,27 +1,20 @@
 import { restated, VdpaError } from '../../errors.js';
 import { saysGuestGone } from '../../guest/losses.js';
-import type { DeviceRequest } from '../../policy/device-request.js';
-import type { Claim, ClaimId, InstanceId, MigrationId } from '../../tracker/claim.js';
+import type { Claim, ClaimId, InstanceId } from '../../tracker/claim.js';
 import { listOf, name, nullable, shape } from '../../tracker/form.js';
 import { type Operation, underWay } from '../../tracker/operation.js';
-import { assertRequests } from '../../tracker/own-requests.js';
-import { claimedInterfaces } from '../claimed-interface.js';
 import type { GuestPlace } from '../guest-place.js';
 import { entryOf, JournalEntry, type OperationOf } from './journal-entry.js';
-import {
-  interfacesOf,
-  type OfferedInterface,
-  offeredInterface,
-  type PreparedPort,
-} from './migration-offer.js';
+import { interfacesOf, type OfferedInterface, offeredInterface } from './migration-offer.js';
 import { type Operating, type OperationOptions, placeOf } from './operating.js';
+import { type PluggedInterface, plugAll, pluggedHere, releaseClaim } from './plugged-interface.js';
 import {
-  notUndone,
-  type PluggedInterface,
-  plugAll,
-  pluggedHere,
-  releaseClaim,
-} from './plugged-interface.js';
+  assertClaimable,
+  isOf,
+  takeDevices,
+  takenClaim,
+  type WantedClaim,
+} from './prepared-claim.js';
 import type { ResumedState } from './resumed-operation.js';
 
 /** The operations by which an instance comes to a host. */
@@ -53,18 +46,6 @@ const detailForm = shape<Detail>({
   guest: nullable(name),
 });
 
-/** What an instance is to have here. */
-export interface WantedArrival {
-  readonly instance: InstanceId;
-  readonly claim: ClaimId;
-  /** The migration that it comes by; null: it is the instance's own at once. */
-  readonly migration: MigrationId | null;
-  readonly requests: readonly DeviceRequest[];
-  readonly numaCells: readonly number[] | null;
-  /** Null: each vDPA device, with one queue pair, and no MTU told to the guest. */
-  readonly interfaces: readonly OfferedInterface[] | null;
-}
-
 /** @throws {VdpaError} `OPERATION_UNDER_WAY`, `STORE_CORRUPT` */
 export function arrivalOf(
   { host: { tracker } }: Operating,
@@ -78,49 +59,23 @@ export function arrivalOf(
 export async function prepareArrival(
   operating: Operating,
   kind: ArrivalKind,
-  { interfaces, ...wanted }: WantedArrival,
+  wanted: WantedClaim,
   signal: AbortSignal | undefined,
 ): Promise<Claim> {
   const { tracker } = operating.host;
-  const { claim: id, instance, migration, requests, numaCells } = wanted;
+  const { interfaces, claim: id, ...devices } = wanted;
+  const { instance } = wanted;
   const before = arrivalOf(operating, instance, kind);
   if (before !== null) {
     if (before.step !== 'prepared' || before.detail.claim !== id) throw underWay(before);
-    return await tracker.claim({ id, instance, migration, requests, numaCells, signal });
+    return await tracker.claim({ id, ...devices, signal });
   }
-  assertRequests(requests);
   assertNotHere(operating, instance);
-  assertNobodys(tracker.claimOf(id));
-  const entry = await JournalEntry.begin<Step, Detail>(tracker, {
-    instance,
-    kind,
-    step: 'claim',
-    detail: { claim: id, interfaces: interfaces ?? [], guest: null },
-  });
-  try {
-    const claim = await tracker.claim({ id, instance, migration, requests, numaCells, signal });
-    const all = interfaces ?? interfacesByDefault(operating, claim);
-    await entry.advance('prepared', { interfaces: all });
-    return claim;
-  } catch (error) {
-    try {
-      const there = tracker.claimOf(id);
-      if (there === null || isOf(there, instance)) await tracker.release({ claim: id });
-      await entry.end();
-    } catch (failure) {
-      throw notUndone(error, failure);
-    }
-    throw error;
-  }
-}
-
-/** What is to be written to the bindings of the claim's ports on this host. */
-export function preparedPorts({ host }: Operating, claim: Claim): PreparedPort[] {
-  const ports = new Map(claim.requests.map(({ requestId, portId }) => [requestId, portId]));
-  return claim.devices.flatMap(({ deviceId, requestId }) => {
-    const port = ports.get(requestId) ?? null;
-    return port === null ? [] : [{ port, profile: host.bindingProfile(deviceId) }];
-  });
+  assertClaimable(operating, wanted);
+  const detail = { claim: id, interfaces: interfaces ?? [], guest: null };
+  const first = { instance, kind, step: 'claim', detail } as const;
+  const entry = await JournalEntry.begin<Step, Detail>(tracker, first);
+  return await takeDevices(operating, entry, wanted, signal);
 }
 
 /** Before anything is taken: what an instance has of its own it has where it runs. */
@@ -224,14 +179,7 @@ async function finish(
 ): Promise<readonly PluggedInterface[]> {
   const { tracker } = operating.host;
   const { claim: id, interfaces } = entry.detail;
-  const claim = tracker.claimOf(id);
-  if (claim === null) {
-    throw new VdpaError(
-      'CLAIM_NOT_FOUND',
-      `there is no claim ${id}: it has been released meanwhile; abort what it was made for`,
-      { retry: 'never' },
-    );
-  }
+  const claim = takenClaim(operating, id);
   const selection = { claim: id, fence: claim.fence };
   let own: PluggedInterface[];
   try {
@@ -244,26 +192,4 @@ async function finish(
   await tracker.adopt(selection);
   await entry.end();
   return own;
-}
-
-/** A claim that is another's under the same id is not this arrival's to give back. */
-const isOf = (claim: Claim, instance: InstanceId): boolean => claim.instance === instance;
-
-function assertNobodys(claim: Claim | null): void {
-  if (claim === null) return;
-  throw new VdpaError(
-    'CLAIM_CONFLICT',
-    `claim ${claim.id} exists already, for instance ${claim.instance}`,
-    { retry: 'never' },
-  );
-}
-
-function interfacesByDefault({ host: { tracker } }: Operating, claim: Claim): OfferedInterface[] {
-  const plugged = new Set(claimedInterfaces(tracker, claim).map(({ deviceId }) => deviceId));
-  const seen = new Map<string, number>();
-  return claim.devices.flatMap(({ deviceId, requestId }) => {
-    const index = seen.get(requestId) ?? 0;
-    seen.set(requestId, index + 1);
-    return plugged.has(deviceId) ? [{ requestId, index, queuePairs: 1, mtu: null }] : [];
-  });
 }

@@ -10,7 +10,6 @@ import {
   arrivalOf,
   completeArrival,
   prepareArrival,
-  preparedPorts,
   resumeArrival,
 } from './arrival.js';
 import { type BootRequest, bootRequest, type PreparedBoot } from './boot.js';
@@ -19,6 +18,8 @@ import { LiveMigration } from './live-migration.js';
 import type { Operating, OperatingHost, OperationOptions } from './operating.js';
 import { OperationTurns, operationOptions } from './operation-turns.js';
 import { notUndone, type PluggedInterface, pluggedInterfaces } from './plugged-interface.js';
+import { preparedPorts } from './prepared-claim.js';
+import { Resize, resumeResize } from './resize.js';
 import type { ResumedOperation, ResumedState } from './resumed-operation.js';
 import { putBack, putIn, resumeUnplugged, takeOut, unpluggedGuest } from './unplugged-guest.js';
 
@@ -46,6 +47,7 @@ const resumeByKind: ReadonlyMap<string, Resume> = new Map([
   ['live-migration-destination', resumeArrival],
   ['boot', resumeArrival],
   ['delete', resumeDeletion],
+  ['resize', resumeResize],
 ]);
 
 /**
@@ -55,12 +57,14 @@ const resumeByKind: ReadonlyMap<string, Resume> = new Map([
  */
 export class InstanceOperations {
   readonly liveMigration: LiveMigration;
+  readonly resize: Resize;
   readonly #turns: OperationTurns;
 
   /** @param host opened with `deviceSpec` and `store` */
   constructor(host: OperatingHost, { place, network }: OperationsOptions) {
     this.#turns = new OperationTurns({ host, network, place });
     this.liveMigration = new LiveMigration(this.#turns);
+    this.resize = new Resize(this.#turns);
   }
 
   /**

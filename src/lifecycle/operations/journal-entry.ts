@@ -50,6 +50,11 @@ export class JournalEntry<Step extends string, Detail> {
     this.#now = next;
   }
 
+  /** It ends, and the instance is in another from then on. */
+  async become(other: Operation): Promise<void> {
+    await this.#journal.setOperation(this.#now.instance, this.#now, other);
+  }
+
   async end(): Promise<void> {
     await this.#journal.setOperation(this.#now.instance, this.#now, null);
   }

@@ -3,13 +3,7 @@ import type { ClaimId, InstanceId, MigrationId } from '../../tracker/claim.js';
 import { abortSignal, name, optional, shape } from '../../tracker/form.js';
 import { underWay } from '../../tracker/operation.js';
 import { numaCells } from '../../tracker/store-form.js';
-import {
-  abortArrival,
-  assertNotHere,
-  completeArrival,
-  prepareArrival,
-  preparedPorts,
-} from './arrival.js';
+import { abortArrival, assertNotHere, completeArrival, prepareArrival } from './arrival.js';
 import {
   assertMigratable,
   type MigrationOffer,
@@ -22,6 +16,7 @@ import { type OperationOptions, placeOf } from './operating.js';
 import type { OperationTurns } from './operation-turns.js';
 import { assertVersion, operationsVersion } from './operation-version.js';
 import { type PluggedInterface, pluggedInterfaces } from './plugged-interface.js';
+import { preparedPorts } from './prepared-claim.js';
 import { putBack, releaseAll, takeOut, unpluggedGuest } from './unplugged-guest.js';
 
 export interface PrepareOptions {

@@ -85,7 +85,10 @@ export async function takeOut(
     }
     return before.detail.interfaces;
   }
-  const interfaces = await interfacesHad(operating, instance, kind, place, options);
+  const interfaces =
+    kind === 'stop'
+      ? await interfacesHad(operating, instance, place, options)
+      : await pluggedInterfaces(tracker, instance, place, options.signal);
   const entry = await begin(operating, { instance, kind, migration }, 'unplug', place, interfaces);
   try {
     await unplugAll(operating, interfaces, place, options);
@@ -133,11 +136,13 @@ async function begin(
   return await JournalEntry.begin<Step, Detail>(tracker, { instance, kind, step, detail });
 }
 
-/** What the guest has; of one that is stopped, all that its instance has been given. */
-async function interfacesHad(
+/**
+ * What a guest that is shut down had: it may have ended, and been started again, and then has none, but is to
+ * get all that its instance has been given.
+ */
+export async function interfacesHad(
   { host: { tracker } }: Operating,
   instance: InstanceId,
-  kind: UnpluggingKind,
   place: GuestPlace,
   { signal }: OperationOptions,
 ): Promise<PluggedInterface[]> {
@@ -145,10 +150,19 @@ async function interfacesHad(
   try {
     there = await pluggedInterfaces(tracker, instance, place, signal);
   } catch (error) {
-    if (kind !== 'stop' || !saysGuestGone(error)) throw error;
+    if (!saysGuestGone(error)) throw error;
   }
-  // Of a stop it may have ended, and been started again: then it has none, and is to get them all.
-  return kind === 'stop' ? ownInterfacesAs(tracker, instance, there) : there;
+  return ownInterfacesAs(tracker, instance, there);
+}
+
+/** An operation as which another goes on, of an instance whose guest has ended: `start` gives it these. */
+export function stoppedOperation(
+  instance: InstanceId,
+  guest: string,
+  interfaces: readonly PluggedInterface[],
+): UnpluggedGuest {
+  const detail = { guest, interfaces, migration: null };
+  return { instance, kind: 'stop', step: 'unplugged', detail };
 }
 
 interface OwnUnplugging {

@@ -8,7 +8,7 @@ import type { Tracker } from '../../../src/tracker/tracker.js';
 import { vdpaRequest } from '../../support/requests.js';
 import { card, claimId, instance } from '../tracker/support/devices.js';
 import { free, trackerOf } from '../tracker/support/hosts.js';
-import { AgentHost, killedIn } from './support/agent-host.js';
+import { AgentHost, atEachCall, killedIn } from './support/agent-host.js';
 
 const vm1 = instance('vm1');
 const guest = 'made-up:vm1';
@@ -335,23 +335,6 @@ describe('a source', () => {
 });
 
 describe('an agent that is killed in a live migration', () => {
-  const calls = Array.from({ length: 40 }, (_, call) => call);
-
-  /** One round for every call at which it is killed; the rest of the migration comes after it. */
-  async function eachCall(
-    work: (call: number) => Promise<'done' | 'killed'>,
-    after: (round: 'done' | 'killed') => Promise<void>,
-  ): Promise<void> {
-    let killed = 0;
-    for (const call of calls) {
-      const round = await work(call);
-      if (round === 'killed') killed++;
-      await after(round);
-    }
-    expect(killed).toBeGreaterThan(2);
-    expect(killed).toBeLessThan(calls.length);
-  }
-
   const resumed = async (host: AgentHost) => {
     const all = await host.started().resumeOperations();
     for (const { error } of all) expect(error).toBeNull();
@@ -359,7 +342,7 @@ describe('an agent that is killed in a live migration', () => {
   };
 
   test.each([false, true])('preparing leaves all or nothing (call made: %s)', async (made) => {
-    await eachCall(
+    await atEachCall(
       async (call) => {
         const offer = await offered();
         return await killedIn(destination, (it) => it.liveMigration.prepare(offer), call, made);
@@ -376,7 +359,7 @@ describe('an agent that is killed in a live migration', () => {
   });
 
   test.each([false, true])('unplugging leaves all or nothing (call made: %s)', async (made) => {
-    await eachCall(
+    await atEachCall(
       async (call) => {
         const answer = await prepared();
         return await killedIn(source, (it) => it.liveMigration.unplug(answer, guest), call, made);
@@ -394,7 +377,7 @@ describe('an agent that is killed in a live migration', () => {
 
   test.each([false, true])('aborting ends aborted (call made: %s)', async (made) => {
     for (const host of [() => source, () => destination]) {
-      await eachCall(
+      await atEachCall(
         async (call) => {
           await from.liveMigration.unplug(await prepared(), guest);
           return await killedIn(host(), (it) => it.liveMigration.abort(vm1), call, made);
@@ -418,7 +401,7 @@ describe('an agent that is killed in a live migration', () => {
         .claims(vm1)
         .flatMap((claim) => claim.devices.map(({ deviceId }) => deviceId));
     };
-    await eachCall(
+    await atEachCall(
       async (call) => {
         await from.liveMigration.unplug(await prepared(), guest);
         move();

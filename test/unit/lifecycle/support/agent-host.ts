@@ -1,3 +1,4 @@
+import { expect } from 'vitest';
 import { VdpaError } from '../../../../src/errors.js';
 import type { GuestPlace } from '../../../../src/lifecycle/guest-place.js';
 import { GuestPlugs } from '../../../../src/lifecycle/guest-plugs.js';
@@ -110,4 +111,25 @@ export async function killedIn(
   killer.left = call;
   const done = work(host.started(killer, after)).then(() => 'done' as const);
   return await Promise.race([done, killer.dead.then(() => 'killed' as const)]);
+}
+
+/**
+ * One round for every call to the outside that an operation makes, in which the process is killed there;
+ * and some in which it is not.
+ *
+ * @param work as `killedIn`, at that call
+ * @param after what is left is gone on with, and looked at
+ */
+export async function atEachCall(
+  work: (call: number) => Promise<'done' | 'killed'>,
+  after: (round: 'done' | 'killed') => Promise<void>,
+): Promise<void> {
+  const rounds: ('done' | 'killed')[] = [];
+  while (rounds.slice(-3).join() !== 'done,done,done') {
+    expect(rounds.length).toBeLessThan(200);
+    const round = await work(rounds.length);
+    rounds.push(round);
+    await after(round);
+  }
+  expect(rounds.filter((round) => round === 'killed').length).toBeGreaterThan(2);
 }

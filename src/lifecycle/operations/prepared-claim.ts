@@ -1,0 +1,99 @@
+import { VdpaError } from '../../errors.js';
+import type { DeviceRequest } from '../../policy/device-request.js';
+import type { Claim, ClaimId, InstanceId, MigrationId } from '../../tracker/claim.js';
+import { assertRequests } from '../../tracker/own-requests.js';
+import { claimedInterfaces } from '../claimed-interface.js';
+import type { JournalEntry } from './journal-entry.js';
+import type { OfferedInterface, PreparedPort } from './migration-offer.js';
+import type { Operating } from './operating.js';
+import { notUndone } from './plugged-interface.js';
+
+/** What an instance is to have here: all that it gets is one claim. */
+export interface WantedClaim {
+  readonly instance: InstanceId;
+  readonly claim: ClaimId;
+  /** The migration that it comes by; null: it is the instance's own at once. */
+  readonly migration: MigrationId | null;
+  readonly requests: readonly DeviceRequest[];
+  readonly numaCells: readonly number[] | null;
+  /** Null: each vDPA device, with one queue pair, and no MTU told to the guest. */
+  readonly interfaces: readonly OfferedInterface[] | null;
+}
+
+/** Before anything is kept or taken. @throws {TypeError} for requests that are none */
+export function assertClaimable({ host: { tracker } }: Operating, wanted: WantedClaim): void {
+  assertRequests(wanted.requests);
+  const there = tracker.claimOf(wanted.claim);
+  if (there === null) return;
+  throw new VdpaError(
+    'CLAIM_CONFLICT',
+    `claim ${there.id} exists already, for instance ${there.instance}`,
+    { retry: 'never' },
+  );
+}
+
+/**
+ * Takes devices for all requests, or none: then the operation is at its step `prepared`, or has ended.
+ *
+ * @throws {VdpaError} `CLAIM_UNSATISFIABLE`, `CLAIM_CONFLICT`, `DEVICE_NOT_SPECIFIED`, those of a store's
+ *   `commit`
+ */
+export async function takeDevices<
+  Step extends string,
+  Detail extends { readonly interfaces: readonly OfferedInterface[] },
+>(
+  operating: Operating,
+  entry: JournalEntry<Step | 'prepared', Detail>,
+  { interfaces, claim: id, ...wanted }: WantedClaim,
+  signal: AbortSignal | undefined,
+): Promise<Claim> {
+  const { tracker } = operating.host;
+  try {
+    const claim = await tracker.claim({ id, ...wanted, signal });
+    const all = interfaces ?? interfacesByDefault(operating, claim);
+    await entry.advance('prepared', { interfaces: all } as Partial<Detail>);
+    return claim;
+  } catch (error) {
+    try {
+      const there = tracker.claimOf(id);
+      if (there === null || isOf(there, wanted.instance)) await tracker.release({ claim: id });
+      await entry.end();
+    } catch (failure) {
+      throw notUndone(error, failure);
+    }
+    throw error;
+  }
+}
+
+/** A claim that is another's under the same id is not this instance's to give back. */
+export const isOf = (claim: Claim, instance: InstanceId): boolean => claim.instance === instance;
+
+/** @throws {VdpaError} `CLAIM_NOT_FOUND` when it has been released meanwhile */
+export function takenClaim({ host: { tracker } }: Operating, id: ClaimId): Claim {
+  const claim = tracker.claimOf(id);
+  if (claim !== null) return claim;
+  throw new VdpaError(
+    'CLAIM_NOT_FOUND',
+    `there is no claim ${id}: it has been released meanwhile; abort what it was made for`,
+    { retry: 'never' },
+  );
+}
+
+/** What is to be written to the bindings of the claim's ports on this host. */
+export function preparedPorts({ host }: Operating, claim: Claim): PreparedPort[] {
+  const ports = new Map(claim.requests.map(({ requestId, portId }) => [requestId, portId]));
+  return claim.devices.flatMap(({ deviceId, requestId }) => {
+    const port = ports.get(requestId) ?? null;
+    return port === null ? [] : [{ port, profile: host.bindingProfile(deviceId) }];
+  });
+}
+
+function interfacesByDefault({ host: { tracker } }: Operating, claim: Claim): OfferedInterface[] {
+  const plugged = new Set(claimedInterfaces(tracker, claim).map(({ deviceId }) => deviceId));
+  const seen = new Map<string, number>();
+  return claim.devices.flatMap(({ deviceId, requestId }) => {
+    const index = seen.get(requestId) ?? 0;
+    seen.set(requestId, index + 1);
+    return plugged.has(deviceId) ? [{ requestId, index, queuePairs: 1, mtu: null }] : [];
+  });
+}
