@@ -106,13 +106,16 @@ static inline struct lab_vdpa *to_lab_vdpa(struct vdpa_device *vdpa)
 
 /* main.c: module parameters that act at run time */
 extern int max_vqs;
-extern int add_delay_ms;
+extern unsigned int add_delay_ms;
 extern int add_error;
-extern int del_delay_ms;
-extern int config_delay_ms;
+extern unsigned int del_delay_ms;
+extern unsigned int config_delay_ms;
 extern int link_down;
 extern int unmanaged;
 extern int legacy;
+
+/* Sleeps for that long, or until the parameter becomes 0. */
+void lab_delay(const unsigned int *delay_ms);
 
 /* card.c */
 struct lab_card *lab_card_create(int domain, int node, u8 bus, int num_pfs, int num_vfs);

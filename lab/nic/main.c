@@ -3,6 +3,7 @@
 #include <linux/err.h>
 #include <linux/module.h>
 #include <linux/slab.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 #include "labnic.h"
 
@@ -38,24 +39,42 @@ int max_vqs = 64;
 module_param(max_vqs, int, 0644);
 MODULE_PARM_DESC(max_vqs, "data queues that a vDPA device can have");
 
-int add_delay_ms;
-module_param(add_delay_ms, int, 0644);
+static DECLARE_WAIT_QUEUE_HEAD(delay_changed);
+
+void lab_delay(const unsigned int *delay_ms)
+{
+	wait_event_timeout(delay_changed, READ_ONCE(*delay_ms) == 0,
+			   msecs_to_jiffies(READ_ONCE(*delay_ms)));
+}
+
+static int set_delay(const char *text, const struct kernel_param *param)
+{
+	int err = param_set_uint(text, param);
+
+	wake_up_all(&delay_changed);
+	return err;
+}
+
+static const struct kernel_param_ops delay_ops = { .set = set_delay, .get = param_get_uint };
+
+unsigned int add_delay_ms;
+module_param_cb(add_delay_ms, &delay_ops, &add_delay_ms, 0644);
 MODULE_PARM_DESC(add_delay_ms, "time that adding a vDPA device takes");
 
 int add_error;
 module_param(add_error, int, 0644);
 MODULE_PARM_DESC(add_error, "errno with which adding a vDPA device fails");
 
-int del_delay_ms;
-module_param(del_delay_ms, int, 0644);
+unsigned int del_delay_ms;
+module_param_cb(del_delay_ms, &delay_ops, &del_delay_ms, 0644);
 MODULE_PARM_DESC(del_delay_ms, "time that deleting a vDPA device takes");
 
 int unmanaged = -1;
 module_param(unmanaged, int, 0644);
 MODULE_PARM_DESC(unmanaged, "VF (of any PF) whose driver makes a vDPA device by itself");
 
-int config_delay_ms;
-module_param(config_delay_ms, int, 0644);
+unsigned int config_delay_ms;
+module_param_cb(config_delay_ms, &delay_ops, &config_delay_ms, 0644);
 MODULE_PARM_DESC(config_delay_ms, "time that reading the configuration of a vDPA device takes");
 
 int link_down = -1;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Making and deleting the vDPA device of a VF; refusals are those of mlx5_vdpa. */
-#include <linux/delay.h>
 #include <linux/slab.h>
 #include <linux/virtio_ids.h>
 #include <uapi/linux/vdpa.h>
@@ -92,8 +91,7 @@ static int dev_add(struct vdpa_mgmt_dev *mdev, const char *name,
 
 	if (mgmt->vdpa)
 		return -ENOSPC;
-	if (add_delay_ms > 0)
-		msleep(add_delay_ms);
+	lab_delay(&add_delay_ms);
 	if (add_error)
 		return -abs(add_error);
 	return lab_vdpa_create(mgmt, name, config);
@@ -103,8 +101,7 @@ static void dev_del(struct vdpa_mgmt_dev *mdev, struct vdpa_device *vdpa)
 {
 	struct lab_mgmt *mgmt = container_of(mdev, struct lab_mgmt, mgmt);
 
-	if (del_delay_ms > 0)
-		msleep(del_delay_ms);
+	lab_delay(&del_delay_ms);
 	_vdpa_unregister_device(vdpa);
 	mgmt->vdpa = NULL;
 }

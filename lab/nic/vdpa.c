@@ -3,7 +3,6 @@
  * The vDPA device of a VF. It has no data path: rings are accepted and never served. What it
  * answers to the control plane, and which requests it refuses how, is modelled on mlx5_vdpa.
  */
-#include <linux/delay.h>
 #include <linux/slab.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_net.h>
@@ -168,8 +167,7 @@ static void get_config(struct vdpa_device *vdpa, unsigned int offset, void *buf,
 	struct lab_vdpa *lab = to_lab_vdpa(vdpa);
 	struct virtio_net_config config = lab->config;
 
-	if (config_delay_ms > 0)
-		msleep(config_delay_ms);
+	lab_delay(&config_delay_ms);
 	if (pci_iov_vf_id(lab->mgmt->pdev) == link_down)
 		config.status &= ~cpu_to_le16(VIRTIO_NET_S_LINK_UP);
 	if (offset + len <= sizeof(config))

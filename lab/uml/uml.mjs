@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import { buildKernel, findKernel } from './kernel.mjs';
 import { memoryDir } from './memory.mjs';
+import { onOneProcessor } from './processor.mjs';
 
 /** @import { Kernel, Launch, Machine, MachineRun } from '../machine.mjs' */
 /** @import { UmlKernel } from './kernel.mjs' */
@@ -16,6 +17,7 @@ import { memoryDir } from './memory.mjs';
  */
 function launch(linux, { runDir, memoryMiB, disks }) {
   const argv = [
+    ...onOneProcessor(),
     linux,
     `mem=${memoryMiB}M`,
     ...['root=/dev/root', 'rootfstype=hostfs', 'rootflags=/', 'ro'],

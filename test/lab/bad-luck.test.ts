@@ -81,7 +81,7 @@ describe('a kernel that is busy with another command', () => {
     lab.enableVfs(lab.pfA, 1);
     await using host = await VdpaHost.open({ timeoutMs: 300 });
     await host.inventory();
-    lab.nicParameter('add_delay_ms', 3000);
+    lab.nicParameter('add_delay_ms', lab.untilMadeZero);
     const slow = lab.start(
       'vdpa',
       'dev',
@@ -96,8 +96,8 @@ describe('a kernel that is busy with another command', () => {
       const error = await host.inventory().catch((reason: unknown) => reason);
       expect(error).toMatchObject({ code: 'KERNEL_TIMEOUT', retry: 'later' });
     } finally {
-      await lab.ended(slow);
       lab.nicParameter('add_delay_ms', 0);
+      await lab.ended(slow);
     }
     const { devices } = await host.inventory();
     expect(devices.map(({ name }) => name)).toEqual(['vdpa0']);

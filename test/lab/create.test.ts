@@ -180,15 +180,17 @@ describe('a creation that fails', () => {
 
   test('since the kernel is too slow is unknown when time is up, and undone after an abort', async () => {
     lab.enableVfs(lab.pfA, 2);
-    lab.nicParameter('add_delay_ms', 1500);
+    lab.nicParameter('add_delay_ms', lab.untilMadeZero);
     try {
       const request = { managementDevice: parentOf(0), name: 'late' };
       expect(await lab.failed(host.createDevice(request, { timeoutMs: 300 }))).toMatchObject({
         code: 'KERNEL_TIMEOUT',
         outcome: 'unknown',
       });
+      lab.nicParameter('add_delay_ms', 0);
       await lab.until(() => lab.deviceNames().includes('late'));
 
+      lab.nicParameter('add_delay_ms', lab.untilMadeZero);
       const controller = new AbortController();
       const aborted = lab.failed(
         host.createDevice(
@@ -198,6 +200,7 @@ describe('a creation that fails', () => {
       );
       await lab.until(() => lab.threadsInKernel() > 0);
       controller.abort('enough');
+      lab.nicParameter('add_delay_ms', 0);
       expect(await aborted).toBe('enough');
       expect(lab.deviceNames()).toEqual(['late']);
     } finally {
@@ -207,12 +210,14 @@ describe('a creation that fails', () => {
 
   test('since the host is closed meanwhile is undone before the close answers', async () => {
     lab.enableVfs(lab.pfA, 1);
-    lab.nicParameter('add_delay_ms', 1000);
+    lab.nicParameter('add_delay_ms', lab.untilMadeZero);
     try {
       const other = await VdpaHost.open();
       const call = lab.failed(other.createDevice({ managementDevice: parentOf(0) }));
       await lab.until(() => lab.threadsInKernel() > 0);
-      await other.close();
+      const closing = other.close();
+      lab.nicParameter('add_delay_ms', 0);
+      await closing;
       expect(lab.deviceNames()).toEqual([]);
       expect(await call).toMatchObject({ code: 'CLOSED', outcome: 'undone' });
     } finally {

@@ -254,7 +254,7 @@ describe('a caller that is killed in the middle of a forced delete', () => {
     lab.enableVfs(lab.pfA, 1);
     lab.addDevice('vdpa0', `pci/${lab.vfOf(lab.pfA, 0)}`);
     lab.bind('vdpa0', 'vhost_vdpa');
-    lab.nicParameter('del_delay_ms', 1500);
+    lab.nicParameter('del_delay_ms', lab.untilMadeZero);
     const script = `import { VdpaHost } from '${process.cwd()}/dist/index.js';
       const host = await VdpaHost.open();
       await host.deleteDevice('vdpa0', { force: true });`;
@@ -267,6 +267,7 @@ describe('a caller that is killed in the middle of a forced delete', () => {
       await lab.ended(caller);
       expect(lab.helpers()).not.toEqual([]);
       lab.run('flock', '--nonblock', '/tmp/lock', 'true');
+      lab.nicParameter('del_delay_ms', 0);
       await lab.until(() => lab.helpers().length === 0);
     } finally {
       caller.kill('SIGKILL');
@@ -291,10 +292,12 @@ describe('a helper that is killed', () => {
       const call = lab.failed(host.deleteDevice('sim0'));
       await lab.until(() => lab.helpers().some(sleeps));
       for (const pid of lab.helpers()) process.kill(pid, 'SIGKILL');
+      // What waits for the lock dies once it has it.
+      lab.nicParameter('add_delay_ms', 0);
       expect(await call).toMatchObject({ code: 'CHANGE_INTERRUPTED', outcome: 'unchanged' });
     } finally {
-      await lab.ended(slow);
       lab.nicParameter('add_delay_ms', 0);
+      await lab.ended(slow);
     }
     await lab.until(() => lab.helpers().length === 0);
     expect(lab.driverOf('sim0')).toBe('vhost_vdpa');
@@ -324,7 +327,7 @@ describe('somebody else at the same time', () => {
     lab.enableVfs(lab.pfA, 1);
     lab.addDevice('vdpa0', `pci/${lab.vfOf(lab.pfA, 0)}`);
     lab.bind('vdpa0', 'vhost_vdpa');
-    lab.nicParameter('del_delay_ms', 2000);
+    lab.nicParameter('del_delay_ms', lab.untilMadeZero);
     try {
       const deleting = lab.failed(host.deleteDevice('vdpa0'));
       await lab.until(() => lab.helpers().some(isDeleting));
@@ -334,6 +337,7 @@ describe('somebody else at the same time', () => {
         retry: 'later',
       });
       expect(lab.reservationOf('vdpa0')).toBe('vdpa-host');
+      lab.nicParameter('del_delay_ms', 0);
       expect(await deleting).toBe('done');
     } finally {
       lab.nicParameter('del_delay_ms', 0);
@@ -364,10 +368,10 @@ function sleeps(pid: number): boolean {
   }
 }
 
-/** Somebody else's command that holds the kernel's vDPA lock for two seconds. */
+/** Somebody else's command that holds the kernel's vDPA lock until `add_delay_ms` is made 0. */
 function slowCreation() {
   lab.enableVfs(lab.pfA, 1);
-  lab.nicParameter('add_delay_ms', 2000);
+  lab.nicParameter('add_delay_ms', lab.untilMadeZero);
   const management = `pci/${lab.vfOf(lab.pfA, 0)}`;
   const slow = lab.start('vdpa', 'dev', 'add', 'name', 'slow0', 'mgmtdev', management);
   return { slow, until: lab.until(() => lab.sleepsInKernel(slow.pid)) };
@@ -394,8 +398,8 @@ describe('a kernel that is busy with another command', () => {
       expect(await aborted).toBe('enough');
       expect(lab.sleepsInKernel(slow.pid)).toBe(true);
     } finally {
-      await lab.ended(slow);
       lab.nicParameter('add_delay_ms', 0);
+      await lab.ended(slow);
     }
     await lab.until(() => lab.helpers().length === 0);
     expect(statSync(node).isCharacterDevice()).toBe(true);
@@ -407,17 +411,17 @@ describe('a kernel that is busy with another command', () => {
     lab.enableVfs(lab.pfA, 1);
     lab.addDevice('vdpa0', `pci/${lab.vfOf(lab.pfA, 0)}`);
     lab.bind('vdpa0', 'vhost_vdpa');
-    lab.nicParameter('del_delay_ms', 2500);
+    lab.nicParameter('del_delay_ms', lab.untilMadeZero);
     try {
       expect(await lab.failed(host.deleteDevice('vdpa0', { timeoutMs: 300 }))).toMatchObject({
         code: 'KERNEL_TIMEOUT',
         outcome: 'unknown',
         step: 'DEV_DEL vdpa0',
       });
-      await lab.until(() => lab.helpers().length === 0);
     } finally {
       lab.nicParameter('del_delay_ms', 0);
     }
+    await lab.until(() => lab.helpers().length === 0);
     expect(lab.deviceNames()).toEqual([]);
   });
 });

@@ -46,7 +46,7 @@ describe('health', () => {
 
   test('is no answer for a device that keeps the question, and for those after it', async () => {
     await using quick = await VdpaHost.open({ timeoutMs: 1000 });
-    lab.nicParameter('config_delay_ms', 4000);
+    lab.nicParameter('config_delay_ms', lab.untilMadeZero);
     expect((await quick.health()).map(({ name, link }) => [name, link])).toEqual([
       ['vdpa0', 'no-answer'],
       ['vdpa1', 'no-answer'],
@@ -112,7 +112,7 @@ describe('a watch that asks for health', () => {
   });
 
   test('is not held up by a device that keeps the question', async () => {
-    lab.nicParameter('config_delay_ms', 3000);
+    lab.nicParameter('config_delay_ms', lab.untilMadeZero);
     await using watch = await host.watch({ rereadMs: 0, healthMs: 20 });
     const kinds: string[] = [];
     const loop = (async () => {
@@ -120,8 +120,9 @@ describe('a watch that asks for health', () => {
         kinds.push('device' in event ? `${event.type} ${event.device.name}` : event.type);
       }
     })();
-    lab.nicParameter('config_delay_ms', 0);
+    await lab.until(() => lab.threadsInKernel() > 0);
     lab.unbind('vdpa0', 'vhost_vdpa');
+    lab.nicParameter('config_delay_ms', 0);
     await lab.until(() => kinds.includes('unready vdpa0'));
     expect(kinds).toContain('health vdpa0');
     await watch.close();

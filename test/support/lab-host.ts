@@ -105,6 +105,9 @@ export function nicParameter(name: string, value: number): void {
   writeFileSync(`/sys/module/labnic/parameters/${name}`, `${value}`);
 }
 
+/** A delay of the NIC, in ms, for what takes until the test makes it 0: no test waits that long. */
+export const untilMadeZero = 600_000;
+
 export function nicParameterValue(name: string): string {
   return readFileSync(`/sys/module/labnic/parameters/${name}`, 'utf8').trim();
 }
