@@ -1,0 +1,226 @@
+import { mkdir } from 'node:fs/promises';
+import {
+  type DeviceRequest,
+  type InstanceId,
+  type MigrationId,
+  type PortId,
+  VdpaHost,
+} from 'vdpa-host';
+import {
+  InstanceOperations,
+  type MigrationOffer,
+  type PluggedInterface,
+} from 'vdpa-host/lifecycle';
+import { AgentError } from './agent-error.js';
+import { Arrival, type CompletedArrival, type PreparedArrival } from './arrival.js';
+import type { Configuration } from './configuration.js';
+import type { Definition, Phase } from './definition.js';
+import { type CompletedMigration, Departure } from './departure.js';
+import { type BootedInstance, GuestLife } from './guest-life.js';
+import { GuestPlaces } from './guest-places.js';
+import { Hypervisor } from './hypervisor.js';
+import { Instances } from './instances.js';
+import type { Log } from './log.js';
+import { LoggedNetwork } from './network.js';
+import type { PortBinding } from './port-binding.js';
+import { type PortDevice, portDevices } from './port-device.js';
+import { PortLife } from './port-life.js';
+import { Settlement } from './settlement.js';
+import { Turns } from './turns.js';
+import type { Workplace } from './workplace.js';
+
+type Name = Phase['name'];
+
+export interface ListedInstance {
+  readonly instance: InstanceId;
+  readonly phase: Name;
+  /** Whether there is a QEMU. */
+  readonly guest: boolean;
+  readonly ports: readonly PortDevice[];
+}
+
+/** Runs the instances of one host. Calls about one instance follow one another. */
+export class ComputeAgent {
+  readonly #at: Workplace;
+  readonly #turns = new Turns();
+  readonly #life: GuestLife;
+  readonly #ports: PortLife;
+  readonly #arrival: Arrival;
+  readonly #departure: Departure;
+  readonly #settlement: Settlement;
+
+  private constructor(at: Workplace) {
+    this.#at = at;
+    this.#life = new GuestLife(at);
+    this.#ports = new PortLife(at);
+    this.#arrival = new Arrival(at);
+    this.#departure = new Departure(at);
+    this.#settlement = new Settlement(at);
+  }
+
+  /** Resolves when what an agent before it has left is settled, or known. */
+  static async start(configuration: Configuration, log: Log): Promise<ComputeAgent> {
+    const { host: name, folder, deviceSpec, store } = configuration;
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const instances = await Instances.open(folder);
+    // Whoever has the store is the host's only agent.
+    const host = await VdpaHost.open({ deviceSpec, store, logger: log });
+    const places = new GuestPlaces(folder);
+    const network = new LoggedNetwork(log);
+    const operations = new InstanceOperations(host, { place: places.place, network });
+    const hypervisor = new Hypervisor(configuration);
+    const agent = new ComputeAgent({
+      name,
+      host,
+      operations,
+      places,
+      network,
+      hypervisor,
+      instances,
+      log,
+    });
+    try {
+      await agent.#settlement.ofAll();
+      return agent;
+    } catch (error) {
+      await agent.close();
+      throw error;
+    }
+  }
+
+  async boot(
+    instance: InstanceId,
+    requests: readonly DeviceRequest[],
+    numaCells: number[] | null,
+  ): Promise<BootedInstance> {
+    return await this.#turns.run(instance, async () => {
+      this.#assertUnknown(instance);
+      return await this.#life.boot({ instance, numaCells, phase: { name: 'booting' } }, requests);
+    });
+  }
+
+  async attach(
+    instance: InstanceId,
+    request: DeviceRequest & { readonly portId: PortId },
+  ): Promise<PortBinding[]> {
+    return await this.#in(['running'], instance, (one) => this.#ports.attach(one, request));
+  }
+
+  async detach(instance: InstanceId, port: PortId): Promise<void> {
+    await this.#in(['running'], instance, (one) => this.#ports.detach(one, port));
+  }
+
+  async suspend(instance: InstanceId): Promise<void> {
+    await this.#in(['running'], instance, (one) => this.#life.suspend(one));
+  }
+
+  async resume(instance: InstanceId): Promise<readonly PluggedInterface[]> {
+    const phases: Name[] = ['suspended', 'resuming'];
+    return await this.#in(phases, instance, (one) => this.#life.resume(one));
+  }
+
+  async stop(instance: InstanceId): Promise<void> {
+    await this.#in(['running', 'stopped'], instance, (one) => this.#life.stop(one));
+  }
+
+  async start(instance: InstanceId): Promise<readonly PluggedInterface[]> {
+    return await this.#in(['running', 'stopped'], instance, (one) => this.#life.start(one));
+  }
+
+  /** Repeated, it does nothing. One that is between two hosts is settled, or aborted, first. */
+  async delete(instance: InstanceId): Promise<void> {
+    await this.#turns.run(instance, async () => {
+      const one = this.#at.instances.find(instance);
+      if (one === null) return;
+      if (one.phase.name === 'leaving' || one.phase.name === 'arriving') throw wrongPhase(one);
+      await this.#life.delete(one);
+    });
+  }
+
+  /** @param to the socket of the other host's agent */
+  async migrate(
+    instance: InstanceId,
+    to: string,
+    numaCells: number[] | null,
+  ): Promise<CompletedMigration> {
+    return await this.#in(['running'], instance, (one) =>
+      this.#departure.migrate(one, to, numaCells),
+    );
+  }
+
+  async check(offer: MigrationOffer, numaCells: number[] | null): Promise<void> {
+    this.#assertUnknown(offer.instance);
+    await this.#arrival.check(offer, numaCells);
+  }
+
+  async prepare(offer: MigrationOffer, numaCells: number[] | null): Promise<PreparedArrival> {
+    return await this.#turns.run(offer.instance, async () => {
+      this.#assertUnknown(offer.instance);
+      return await this.#arrival.prepare(offer, numaCells);
+    });
+  }
+
+  async complete(instance: InstanceId): Promise<CompletedArrival> {
+    return await this.#in(['arriving', 'running'], instance, (one) => this.#arrival.complete(one));
+  }
+
+  async arrived(instance: InstanceId): Promise<boolean> {
+    return await this.#turns.run(instance, async () => {
+      const one = this.#at.instances.find(instance);
+      return one !== null && (await this.#arrival.isHere(one));
+    });
+  }
+
+  async abort(instance: InstanceId, migration: MigrationId): Promise<void> {
+    await this.#turns.run(instance, async () => {
+      const one = this.#at.instances.find(instance);
+      if (one !== null) await this.#arrival.abort(one, migration);
+    });
+  }
+
+  /** Tries again what could not be finished or taken back. */
+  async settle(instance: InstanceId): Promise<void> {
+    await this.#turns.run(instance, async () => {
+      await this.#settlement.of(this.#at.instances.get(instance));
+    });
+  }
+
+  async list(): Promise<ListedInstance[]> {
+    const { host, hypervisor, instances } = this.#at;
+    return await Promise.all(
+      instances.all().map(async ({ instance, phase }) => ({
+        instance,
+        phase: phase.name,
+        guest: await hypervisor.isThere(instance),
+        ports: portDevices(host.tracker.claims(instance)),
+      })),
+    );
+  }
+
+  /** Guests go on. What is under way is the caller's to wait for. */
+  async close(): Promise<void> {
+    await this.#at.places.close();
+    await this.#at.host.close();
+  }
+
+  async #in<T>(
+    phases: readonly Name[],
+    instance: InstanceId,
+    work: (definition: Definition) => Promise<T>,
+  ): Promise<T> {
+    return await this.#turns.run(instance, async () => {
+      const one = this.#at.instances.get(instance);
+      if (!phases.includes(one.phase.name)) throw wrongPhase(one);
+      return await work(one);
+    });
+  }
+
+  #assertUnknown(instance: InstanceId): void {
+    if (this.#at.instances.find(instance) === null) return;
+    throw new AgentError('INSTANCE_EXISTS', `instance ${instance} is here already`);
+  }
+}
+
+function wrongPhase({ instance, phase }: Definition): AgentError {
+  return new AgentError('WRONG_PHASE', `instance ${instance} is ${phase.name}`);
+}

@@ -1,0 +1,105 @@
+import type { InstanceId, MigrationId } from 'vdpa-host';
+import type { MigrationOffer, PluggedInterface, PreparedMigration } from 'vdpa-host/lifecycle';
+import { AgentError } from './agent-error.js';
+import type { Definition } from './definition.js';
+import { bind, type PortBinding } from './port-binding.js';
+import { portDevices } from './port-device.js';
+import type { Workplace } from './workplace.js';
+
+export interface PreparedArrival {
+  readonly prepared: PreparedMigration;
+  /** Where the source's QEMU is to send the guest. */
+  readonly uri: string;
+  readonly bindings: readonly PortBinding[];
+}
+
+export interface CompletedArrival {
+  readonly interfaces: readonly PluggedInterface[];
+  /** Whose bindings on this host are to be activated. */
+  readonly activated: readonly string[];
+}
+
+/**
+ * A live migration, at the destination. The guest does not run here before the source has said
+ * `complete`, which it does when nothing can make it run there again: so it never runs twice. The caller
+ * has the instance's turn.
+ */
+export class Arrival {
+  readonly #at: Workplace;
+
+  constructor(at: Workplace) {
+    this.#at = at;
+  }
+
+  /** Changes nothing. @throws {AgentError} `NO_ROOM` */
+  async check(offer: MigrationOffer, numaCells: number[] | null): Promise<void> {
+    if (await this.#at.operations.liveMigration.check(offer, { numaCells })) return;
+    throw new AgentError('NO_ROOM', `there are no devices here for instance ${offer.instance}`);
+  }
+
+  /** Takes devices for all that is offered and starts a QEMU that waits for the guest, or does nothing. */
+  async prepare(offer: MigrationOffer, numaCells: number[] | null): Promise<PreparedArrival> {
+    const { operations, hypervisor, instances } = this.#at;
+    const { instance, migration } = offer;
+    const arriving = { instance, numaCells, phase: { name: 'arriving' as const, migration } };
+    await instances.put(arriving);
+    try {
+      const prepared = await operations.liveMigration.prepare(offer, { numaCells });
+      const bindings = bind(this.#at, instance, prepared.ports, false);
+      await hypervisor.start(instance, 'incoming');
+      return { prepared, uri: await hypervisor.listen(instance), bindings };
+    } catch (error) {
+      await this.#end(instance).catch((failure: unknown) => {
+        this.#at.log.error({ instance, error: failure }, 'could not be undone: abort it');
+      });
+      throw error;
+    }
+  }
+
+  /**
+   * Lets the guest run here and gives it its interfaces. After a failure it runs without them: ask again.
+   * Repeated, the same.
+   */
+  async complete(definition: Definition): Promise<CompletedArrival> {
+    const { operations, hypervisor, places, instances, log } = this.#at;
+    const { instance, phase } = definition;
+    if (phase.name === 'arriving') await hypervisor.run(instance);
+    const reference = places.reference(instance);
+    const interfaces = await operations.liveMigration.completeAtDestination(instance, reference);
+    const activated = this.#ports(instance);
+    log.info({ instance, activated }, 'bindings to activate in neutron');
+    if (phase.name === 'arriving') await instances.enter(definition, { name: 'running' });
+    return { interfaces, activated };
+  }
+
+  /** Whether the whole guest is here. It need not run. */
+  async isHere({ instance, phase }: Definition): Promise<boolean> {
+    if (phase.name !== 'arriving') return true;
+    const state = await this.#at.hypervisor.state(instance);
+    return state !== null && state !== 'inmigrate';
+  }
+
+  /** It does not come. Where none is coming it does nothing. @throws {AgentError} `GUEST_RUNS_HERE` */
+  async abort({ instance, phase }: Definition, migration: MigrationId): Promise<void> {
+    if (phase.name !== 'arriving' || (await this.#at.hypervisor.isRunning(instance))) {
+      throw new AgentError('GUEST_RUNS_HERE', `the guest of ${instance} has arrived and runs here`);
+    }
+    if (phase.migration === migration) await this.#end(instance);
+  }
+
+  /** After a kill: one that was let run goes on; of any other the source decides. */
+  async settle(definition: Definition): Promise<void> {
+    if (await this.#at.hypervisor.isRunning(definition.instance)) await this.complete(definition);
+  }
+
+  async #end(instance: InstanceId): Promise<void> {
+    const { operations, hypervisor, instances } = this.#at;
+    await hypervisor.end(instance);
+    await operations.liveMigration.abort(instance);
+    await instances.forget(instance);
+  }
+
+  #ports(instance: InstanceId): string[] {
+    return portDevices(this.#at.host.tracker.claims(instance)).map(({ port }) => port);
+  }
+}

@@ -1,0 +1,56 @@
+import type { DeviceRequest, InstanceId, PortId } from 'vdpa-host';
+import type { Definition } from './definition.js';
+import { bind, type PortBinding } from './port-binding.js';
+import { type PortDevice, portDevices } from './port-device.js';
+import type { Workplace } from './workplace.js';
+
+/** Interfaces that a running guest is given, and gives up. The caller has the instance's turn. */
+export class PortLife {
+  readonly #at: Workplace;
+
+  constructor(at: Workplace) {
+    this.#at = at;
+  }
+
+  /** Repeated, it does nothing more. */
+  async attach(
+    { instance, numaCells }: Definition,
+    request: DeviceRequest & { readonly portId: PortId },
+  ): Promise<PortBinding[]> {
+    const { host, places, network } = this.#at;
+    const port = request.portId;
+    if (this.#deviceOf(instance, port) === undefined) {
+      await host.claim({ instance, requests: [request], numaCells });
+    }
+    const own = this.#deviceOf(instance, port);
+    if (own === undefined) throw new Error(`port ${port} of ${instance} was claimed, and is not`);
+    const profile = host.bindingProfile(own.device);
+    const bindings = bind(this.#at, instance, [{ port, profile }], true);
+    const selection = { claim: own.claim, devices: [own.device] };
+    await host.attach(selection, places.of(instance), { network, onFailure: 'release' });
+    return bindings;
+  }
+
+  /** Takes a port's interface from the guest and gives its device back. Repeated, it does nothing. */
+  async detach({ instance }: Definition, port: PortId): Promise<void> {
+    const { host, places, network } = this.#at;
+    const own = this.#deviceOf(instance, port);
+    if (own === undefined) return;
+    const selection = { claim: own.claim, devices: [own.device] };
+    await host.detach(selection, places.of(instance), { network });
+  }
+
+  /** Gives back what was claimed for an attach that had not come to its end when the agent was killed. */
+  async settle(instance: InstanceId): Promise<void> {
+    const { tracker } = this.#at.host;
+    if (tracker.operationOf(instance) !== null) return;
+    for (const { id, fence, status, guest, migration } of tracker.claims(instance)) {
+      if (status !== 'claimed' || guest !== null || migration !== null) continue;
+      await tracker.release({ claim: id, fence });
+    }
+  }
+
+  #deviceOf(instance: InstanceId, port: PortId): PortDevice | undefined {
+    return portDevices(this.#at.host.tracker.claims(instance)).find((one) => one.port === port);
+  }
+}
