@@ -1,6 +1,6 @@
 #!/bin/bash
-# Runs inside the lab: makes vDPA devices of several kinds, then shows what vdpa-host sees, and what
-# it tells while a device comes and goes.
+# Runs inside the lab: makes vDPA devices of several kinds, then shows what vdpa-host sees, what it tells
+# while a device comes and goes, who has what, and what a guest with two of them goes through.
 set -euo pipefail
 
 show() {
@@ -28,9 +28,10 @@ for vf in 1 2 3 4; do
   vdpa dev add name "vdpa$vf" mgmtdev "pci/0000:11:00.$vf" mac "02:00:00:00:00:0$vf" max_vqp 4
 done
 vdpa dev add name vdpa5 mgmtdev pci/0000:13:00.1
+vdpa dev add name vdpa6 mgmtdev pci/0000:13:00.3
 vdpa dev add name sim0 mgmtdev vdpasim_net
 vdpa dev add name blk0 mgmtdev vdpasim_blk
-for name in vdpa1 vdpa2 vdpa5 sim0 blk0; do
+for name in vdpa1 vdpa2 vdpa5 vdpa6 sim0 blk0; do
   echo "$name" > /sys/bus/vdpa/drivers/vhost_vdpa/bind
 done
 echo vdpa3 > /sys/bus/vdpa/drivers/virtio_vdpa/bind # the host's own NIC; vdpa4 stays unbound
@@ -58,30 +59,12 @@ printf '\n$ kill -INT %%1\n'
 kill -INT "$watch"
 wait
 
-# A guest starts meanwhile: Linux in QEMU, which takes its time on an emulated processor.
-mkdir /tmp/guests
-# Its console's input stays open; what it says of its NICs is kept.
-sleep infinity | node scripts/demo-guest.mjs /tmp/guests/vm1.qmp > /tmp/guests/console &
-guest=$!
-await-nics() {
-  for _ in {1..6000}; do
-    if [[ $(grep -a '^nics:' /tmp/guests/console | tail -1 | tr -d '\r') =~ ^nics:$1$ ]]; then
-      printf "in the guest: %s\n" "${BASH_REMATCH[0]}"
-      return
-    fi
-    sleep 0.05
-  done
-  echo "the guest did not say '$1'" >&2
-  exit 1
-}
-
 # Who has what: an agent owns the records, and every command asks it.
 mkdir /tmp/agent
 cat > /tmp/agent/config.json <<'JSON'
 {
   "deviceSpec": [{ "address": "0000:11:00.0", "physical_network": "physnet1" }],
-  "store": "claims",
-  "guests": { "qmp": { "monitor": "/tmp/guests/{guest}.qmp" } }
+  "store": "claims"
 }
 JSON
 export VDPA_HOST_CONFIG=/tmp/agent/config.json
@@ -94,16 +77,11 @@ show vdpa-host pools
 show vdpa-host claim --instance vm1 --physnet physnet1 --mac 52:54:00:00:00:01 --id c1
 show vdpa-host claims
 show vdpa-host claim --instance vm2 --physnet physnet1 --count 2 --id c2 || true
-
-# Into a running guest, and out again.
-await-nics ''
-show vdpa-host attach --instance vm1 --guest qmp:/tmp/guests/vm1.qmp
-await-nics ' .*'
-show vdpa-host guests
-show vdpa-host detach --instance vm1
-await-nics ''
+show vdpa-host release --instance vm1
 show vdpa-host audit
 printf '\n$ kill -TERM %%1\n'
 kill -TERM "$agent"
 wait "$agent"
-kill "$guest"
+
+# Two compute agents, and a Linux guest that takes its time to start on an emulated processor.
+node scripts/demo-agents.mjs

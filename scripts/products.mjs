@@ -132,10 +132,12 @@ export async function compilerVersion(compiler) {
   return (await run(compiler, ['--version'], { show: 'failure' })).split('\n', 1)[0] ?? '';
 }
 
+const distSources = ['src', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'];
+
 /** The compiled library and command in dist/. */
-async function ensureDist() {
+export async function ensureDist() {
   await kept('dist', {
-    from: ['src', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'],
+    from: distSources,
     words: [],
     outputs: ['dist'],
     by: async () => {
@@ -153,4 +155,20 @@ export async function ensureBuilt() {
   await ensureSqlite();
   await ensureAddon('Release');
   await ensureDist();
+}
+
+/** The compiled example, which runs with the library in dist/. */
+export async function ensureExample() {
+  const folder = 'examples/compute-agent';
+  await ensureDist();
+  await kept('example', {
+    from: [folder, 'package.json', ...distSources],
+    words: [],
+    outputs: [`build/${folder}`],
+    by: async () => {
+      console.error('Compiling the example');
+      await rm(join(root, `build/${folder}`), { recursive: true, force: true });
+      await run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', folder]);
+    },
+  });
 }

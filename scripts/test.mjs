@@ -10,7 +10,7 @@ import { ensureLibvirt } from '../lab/libvirt/libvirt.mjs';
 import { lastLines } from '../lab/outcome.mjs';
 import { runInLab } from '../lab/run.mjs';
 import { checkNodeVersions } from './node-versions.mjs';
-import { ensureAddon, ensureBuilt, ensureNativeTests } from './products.mjs';
+import { ensureAddon, ensureBuilt, ensureExample, ensureNativeTests } from './products.mjs';
 import { part, printTimes, root, run, StepFailed, script, yielding } from './steps.mjs';
 
 const long = process.argv.includes('--long');
@@ -212,6 +212,7 @@ await script(async () => {
   rmSync(reports, { recursive: true, force: true });
   await part('build', async () => {
     await ensureBuilt();
+    await ensureExample();
     await ensureAddon('Debug');
     await ensureNativeTests();
   });

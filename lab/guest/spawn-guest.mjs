@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // @ts-check
-// Starts a guest in QEMU, inside the lab.
+// A guest in QEMU, inside the lab.
 
 import { spawn } from 'node:child_process';
 import { LabError } from '../lab-error.mjs';
@@ -14,24 +14,31 @@ export const memoryMiB = 128;
 
 /**
  * @typedef {object} GuestOptions
- * @property {readonly string[]} monitors paths of its QMP sockets
+ * @property {readonly string[] | undefined} [monitors] paths of its QMP sockets
  * @property {QemuSuite | undefined} [qemu] which QEMU. release
  * @property {number | undefined} [ports] PCIe root ports. 2
  * @property {boolean | undefined} [boot] whether a Linux is booted; else nobody but the firmware runs
  * @property {boolean | undefined} [paused] whether nothing runs until `cont`
+ * @property {string | undefined} [serial] where its console goes, in QEMU's words. stdio
  * @property {number | undefined} [memoryLock] bytes of locked memory that QEMU may have. No limit
  * @property {readonly string[] | undefined} [arguments] of QEMU; more of them
  */
 
 /**
- * Its console is the program's input and output.
- *
+ * @typedef {object} GuestCommand
+ * @property {string} program
+ * @property {string[]} argv
+ * @property {Record<string, string>} env what its environment needs
+ */
+
+/**
  * @param {GuestOptions} options
- * @param {import('node:child_process').StdioOptions} stdio
+ * @returns {GuestCommand}
  * @throws {LabError} when the lab has no guest
  */
-export function spawnGuest(options, stdio) {
-  const { monitors, qemu = 'release', ports = 2, boot = false, paused = false } = options;
+function guestCommand(options) {
+  const { monitors = [], serial = 'stdio', qemu = 'release' } = options;
+  const { ports = 2, boot = false, paused = false } = options;
   const program = findQemu(qemu);
   const kernel = boot ? findGuest() : null;
   if (program === undefined || kernel === undefined) throw new LabError('the lab has no guest');
@@ -47,7 +54,7 @@ export function spawnGuest(options, stdio) {
       `pcie-root-port,id=rp${port},chassis=${port + 1},slot=${port + 1}`,
     ]).flat(),
     ...monitors.flatMap((path) => ['-qmp', `unix:${path},server=on,wait=off`]),
-    ...['-serial', 'stdio'],
+    ...['-serial', serial],
     ...(paused ? ['-S'] : []),
     ...(kernel !== null
       ? [
@@ -57,5 +64,28 @@ export function spawnGuest(options, stdio) {
       : []),
     ...(options.arguments ?? []),
   ];
-  return spawn('prlimit', argv, { stdio, env: { ...process.env, ...program.env } });
+  return { program: 'prlimit', argv, env: program.env };
+}
+
+/**
+ * Starts it. Its console is the program's input and output, unless it goes elsewhere.
+ *
+ * @param {GuestOptions} options
+ * @param {import('node:child_process').StdioOptions} stdio
+ * @throws {LabError} when the lab has no guest
+ */
+export function spawnGuest(options, stdio) {
+  const { program, argv, env } = guestCommand(options);
+  return spawn(program, argv, { stdio, env: { ...process.env, ...env } });
+}
+
+/**
+ * How whoever else starts it does so: a command line that needs nothing of its environment.
+ *
+ * @param {GuestOptions} options
+ * @throws {LabError} when the lab has no guest
+ */
+export function guestCommandLine(options) {
+  const { program, argv, env } = guestCommand(options);
+  return ['env', ...Object.entries(env).map(([key, value]) => `${key}=${value}`), program, ...argv];
 }

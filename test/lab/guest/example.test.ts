@@ -1,0 +1,241 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { ask } from '../../../examples/compute-agent/client.js';
+import { Monitor } from '../../../examples/compute-agent/monitor.js';
+import { processWith } from '../../../examples/compute-agent/qemu-process.js';
+import { GuestConsole } from '../../../lab/guest/console.mjs';
+import { guestCommandLine } from '../../../lab/guest/spawn-guest.mjs';
+import { vdpaHost } from '../../support/lab-command.js';
+import {
+  addDevice,
+  bind,
+  eachOnBareHost,
+  enableVfs,
+  ended,
+  exists,
+  pfA,
+  pfB,
+  until,
+  vfOf,
+} from '../../support/lab-host.js';
+
+eachOnBareHost();
+
+const program = 'build/examples/compute-agent/main.js';
+const instance = 'vm1';
+
+interface Listed {
+  readonly phase: string;
+  readonly guest: boolean;
+  readonly ports: readonly { readonly port: string }[];
+}
+
+/** A host of its own: its PF, its folder, its agent. */
+class Side {
+  readonly folder = mkdtempSync(join(tmpdir(), 'agent-'));
+  readonly socket = join(this.folder, 'socket');
+  readonly #instances = join(this.folder, 'instances');
+  readonly console = new GuestConsole(join(this.#instances, `${instance}.console`));
+  readonly #pf: string;
+  readonly #log: string[] = [];
+  #agent: ChildProcess | null = null;
+
+  constructor(pf: string, migrationBandwidth: number) {
+    this.#pf = pf;
+    const own = new GuestConsole('{folder}/{instance}.console').arguments;
+    const qemu = guestCommandLine({
+      ...{ boot: true, ports: 3, serial: 'chardev:console', arguments: own },
+    });
+    const { socket } = this;
+    const config = { host: pf, ...this.#tracking, socket, folder: this.#instances };
+    writeFileSync(
+      join(this.folder, 'agent.json'),
+      JSON.stringify({ ...config, qemu, migrationBandwidth }),
+    );
+    writeFileSync(join(this.folder, 'config.json'), JSON.stringify(this.#tracking));
+  }
+
+  get #tracking() {
+    const deviceSpec = [{ address: this.#pf, physical_network: 'net1' }];
+    return { deviceSpec, store: join(this.folder, 'store') };
+  }
+
+  makeDevices(count: number): void {
+    enableVfs(this.#pf, count);
+    for (let index = 0; index < count; index++) {
+      const name = `${this.#pf === pfA ? 'a' : 'b'}${index}`;
+      addDevice(name, `pci/${vfOf(this.#pf, index)}`);
+      bind(name, 'vhost_vdpa');
+    }
+  }
+
+  async start(): Promise<void> {
+    const agent = spawn(process.execPath, [program, join(this.folder, 'agent.json')], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    this.#agent = agent;
+    let isReady = false;
+    createInterface({ input: agent.stderr }).on('line', (line) => {
+      this.#log.push(line);
+      isReady ||= line.includes('"event":"ready"');
+    });
+    await until(() => isReady || agent.exitCode !== null);
+    expect(agent.exitCode, this.#log.join('\n')).toBe(null);
+  }
+
+  async kill(): Promise<void> {
+    if (this.#agent === null) return;
+    this.#agent.kill('SIGKILL');
+    await ended(this.#agent);
+    this.#agent = null;
+  }
+
+  /** Its exit status. */
+  async stop(): Promise<unknown> {
+    const agent = this.#agent;
+    if (agent === null) throw new Error('it does not run');
+    agent.kill('SIGTERM');
+    const [code] = await once(agent, 'exit');
+    this.#agent = null;
+    return code;
+  }
+
+  async ask(verb: string, given: object = {}): Promise<unknown> {
+    try {
+      return await ask(this.socket, verb, given);
+    } catch (error) {
+      throw new Error(`${verb}: ${error}\n${this.#log.join('\n')}`, { cause: error });
+    }
+  }
+
+  async list(): Promise<readonly Listed[]> {
+    return (await this.ask('list')) as readonly Listed[];
+  }
+
+  /** What the guest's own monitor says, when the agent does not use it. */
+  async incoming(): Promise<unknown> {
+    using monitor = await Monitor.open(join(this.#instances, `${instance}.own`));
+    return await monitor.ask('query-migrate');
+  }
+
+  /** As its store has them, once the agent has ended. */
+  async claims(): Promise<unknown> {
+    const { stdout } = await vdpaHost(join(this.folder, 'config.json'), 'claims', '--json');
+    return JSON.parse(stdout).claims;
+  }
+
+  async endGuest(): Promise<void> {
+    const monitor = join(this.#instances, `${instance}.own`);
+    const pid = await processWith(`unix:${monitor},server=on,wait=off`);
+    if (pid === null) return;
+    process.kill(pid, 'SIGKILL');
+    await until(() => !exists(`/proc/${pid}/exe`));
+  }
+}
+
+const macs = ['02:00:00:00:be:01', '02:00:00:00:be:02', '02:00:00:00:be:03'];
+const network = { id: 'n1', 'provider:physical_network': 'net1' };
+const [first, second, third] = macs.map((mac, index) => ({
+  id: `port-${index + 1}`,
+  network_id: network.id,
+  mac_address: mac,
+  'binding:vnic_type': 'vdpa',
+}));
+const running = (...ports: readonly string[]) => [
+  { phase: 'running', guest: true, ports: ports.map((port) => ({ port })) },
+];
+const both = ['port-1', 'port-2'];
+
+let here: Side;
+let there: Side;
+
+beforeEach(() => {
+  here = new Side(pfA, 2 ** 30);
+  // As slow as it gets: what leaves here is under way for as long as it takes to kill somebody.
+  there = new Side(pfB, 2 ** 16);
+});
+afterEach(async () => {
+  for (const side of [here, there]) {
+    await side.kill();
+    // Before the devices go, which would wait for good for whoever has them open.
+    await side.endGuest();
+    rmSync(side.folder, { recursive: true });
+  }
+});
+
+/** The guest itself says that it has these NICs, and no other. */
+async function sees(side: Side, count: number): Promise<void> {
+  await until(() => side.console.nics !== null);
+  await until(async () => {
+    const nics = (await side.console.say('nics')).split(' ').filter(Boolean);
+    const wanted = macs.slice(0, count);
+    return nics.length === count && wanted.every((mac) => nics.join().includes(mac));
+  });
+}
+
+const bootId = async (side: Side): Promise<string> =>
+  await side.console.say('cat /proc/sys/kernel/random/boot_id');
+
+test('two agents carry a guest through its life, and a killed one’s successor goes on', async () => {
+  here.makeDevices(3);
+  there.makeDevices(2);
+  await Promise.all([here.start(), there.start()]);
+
+  const booted = { instance, ports: [first, second], networks: [network] };
+  expect(await here.ask('boot', booted)).toMatchObject({
+    bindings: both.map((port) => ({
+      ...{ port, host: pfA, profile: { physical_network: 'net1' }, active: true },
+    })),
+    interfaces: [{ queuePairs: 1 }, { queuePairs: 1 }],
+  });
+  await sees(here, 2);
+  const id = await bootId(here);
+  expect(id).toMatch(/^[0-9a-f-]{36}$/);
+
+  await here.ask('attach', { instance, port: third, network });
+  await sees(here, 3);
+  expect(await here.list()).toMatchObject(running(...both, 'port-3'));
+  await here.ask('detach', { instance, port: 'port-3' });
+  await sees(here, 2);
+
+  await here.ask('suspend', { instance });
+  expect(await here.list()).toMatchObject([{ phase: 'suspended', guest: false }]);
+  await here.ask('resume', { instance });
+  await sees(here, 2);
+
+  expect(await here.ask('migrate', { instance, to: there.socket })).toMatchObject({
+    bindings: both.map((port) => ({ port, host: pfB, active: false })),
+    activated: both,
+  });
+  await sees(there, 2);
+  expect(await bootId(there)).toBe(id);
+  expect(await here.list()).toEqual([]);
+  expect(await there.list()).toMatchObject(running(...both));
+
+  const broken = ask(there.socket, 'migrate', { instance, to: here.socket });
+  broken.catch(() => {});
+  await until(async () => (await here.list())[0]?.phase === 'arriving');
+  await until(async () => {
+    const state = await here.incoming().catch(() => null);
+    return JSON.stringify(state)?.includes('"active"');
+  });
+  await there.kill();
+  await expect(broken).rejects.toMatchObject({ code: 'AGENT_UNREACHABLE' });
+  await there.start();
+  await sees(there, 2);
+  expect(await bootId(there)).toBe(id);
+  expect(await there.list()).toMatchObject(running(...both));
+  expect(await here.list()).toEqual([]);
+
+  expect(await here.stop()).toBe(0);
+  expect(await here.claims()).toEqual([]);
+  await there.ask('delete', { instance });
+  expect(await there.list()).toEqual([]);
+  expect(await there.stop()).toBe(0);
+  expect(await there.claims()).toEqual([]);
+}, 1_800_000);
