@@ -76,13 +76,17 @@ class AgentHost {
     if (status !== 0) throw new StepFailed(`${verb} ended with ${status}`);
   }
 
+  /** Waits until the guest's own program runs. */
+  async guestStarted() {
+    while (this.console.nics === null) await sleep(100);
+  }
+
   /**
    * Waits until the guest has as many NICs.
    *
    * @param {number} count
    */
   async showNics(count) {
-    while (this.console.nics === null) await sleep(100);
     for (;;) {
       const nics = (await this.console.say('nics')).trim();
       if (nics.split(' ').filter(Boolean).length === count) {
@@ -110,6 +114,7 @@ await script(async () => {
   await a.start();
   await b.start();
   a.ask('boot', { instance, ports, networks });
+  await a.guestStarted();
   await a.showNics(2);
   a.ask('suspend', { instance });
   a.ask('list');

@@ -161,7 +161,8 @@ export class ComputeAgent {
   }
 
   async complete(instance: InstanceId): Promise<CompletedArrival> {
-    return await this.#in(['arriving', 'running'], instance, (one) => this.#arrival.complete(one));
+    const phases: Name[] = ['arriving', 'arrived', 'running'];
+    return await this.#in(phases, instance, (one) => this.#arrival.complete(one));
   }
 
   async arrived(instance: InstanceId): Promise<boolean> {

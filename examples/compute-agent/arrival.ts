@@ -57,39 +57,38 @@ export class Arrival {
   }
 
   /**
-   * Lets the guest run here and gives it its interfaces. After a failure it runs without them: ask again.
-   * Repeated, the same.
+   * Lets the guest run here and gives it its interfaces. After a failure it may run without them: ask
+   * again. Repeated, the same.
    */
   async complete(definition: Definition): Promise<CompletedArrival> {
     const { operations, hypervisor, places, instances, log } = this.#at;
     const { instance, phase } = definition;
-    if (phase.name === 'arriving') await hypervisor.run(instance);
+    if (phase.name === 'arriving') {
+      await hypervisor.loaded(instance);
+      await instances.enter(definition, { ...phase, name: 'arrived' });
+    }
+    if (phase.name !== 'running') await hypervisor.run(instance);
     const reference = places.reference(instance);
     const interfaces = await operations.liveMigration.completeAtDestination(instance, reference);
     const activated = this.#ports(instance);
     log.info({ instance, activated }, 'bindings to activate in neutron');
-    if (phase.name === 'arriving') await instances.enter(definition, { name: 'running' });
+    if (phase.name !== 'running') await instances.enter(definition, { name: 'running' });
     return { interfaces, activated };
   }
 
-  /** Whether the whole guest is here. It need not run. */
+  /** Whether the whole guest is here. It need not run yet. */
   async isHere({ instance, phase }: Definition): Promise<boolean> {
-    if (phase.name !== 'arriving') return true;
+    if (phase.name !== 'arriving' && phase.name !== 'arrived') return true;
     const state = await this.#at.hypervisor.state(instance);
     return state !== null && state !== 'inmigrate';
   }
 
-  /** It does not come. Where none is coming it does nothing. @throws {AgentError} `GUEST_RUNS_HERE` */
+  /** It does not come. @throws {AgentError} `GUEST_RUNS_HERE` */
   async abort({ instance, phase }: Definition, migration: MigrationId): Promise<void> {
-    if (phase.name !== 'arriving' || (await this.#at.hypervisor.isRunning(instance))) {
+    if (phase.name !== 'arriving') {
       throw new AgentError('GUEST_RUNS_HERE', `the guest of ${instance} has arrived and runs here`);
     }
     if (phase.migration === migration) await this.#end(instance);
-  }
-
-  /** After a kill: one that was let run goes on; of any other the source decides. */
-  async settle(definition: Definition): Promise<void> {
-    if (await this.#at.hypervisor.isRunning(definition.instance)) await this.complete(definition);
   }
 
   async #end(instance: InstanceId): Promise<void> {

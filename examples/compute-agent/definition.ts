@@ -31,7 +31,8 @@ const phase = z.discriminatedUnion('name', [
   }),
   // Here, with a migration under way; and elsewhere, which is never taken back.
   z.strictObject({ name: z.literal(['leaving', 'left']), migration: migrationId, to: z.string() }),
-  z.strictObject({ name: z.literal('arriving'), migration: migrationId }),
+  // On its way here; and here, which is never taken back.
+  z.strictObject({ name: z.literal(['arriving', 'arrived']), migration: migrationId }),
 ]);
 
 export const definition = z.strictObject({

@@ -86,11 +86,12 @@ export class Departure {
    * fails there alone; when that is not known, the last of the guest here waits for it.
    */
   async #leave(leaving: Leaving): Promise<z.infer<typeof completedArrival>> {
-    const { operations, hypervisor, instances } = this.#at;
+    const { operations, hypervisor, instances, log } = this.#at;
     const { instance, phase } = leaving;
     await instances.enter(leaving, { ...phase, name: 'left' });
     const outcome = await asked(phase.to, 'complete', { instance }).catch(
       async (error: unknown) => {
+        log.error({ instance, error }, 'the guest has left, and its destination fails');
         if (error instanceof RemoteError && (await hasArrived(leaving))) return error;
         throw error;
       },

@@ -39,10 +39,6 @@ export class Hypervisor {
     return (await this.#process(instance)) !== null;
   }
 
-  async isRunning(instance: InstanceId): Promise<boolean> {
-    return (await this.state(instance)) === 'running';
-  }
-
   /** The guest's, in QEMU's words; null: there is no QEMU. */
   async state(instance: InstanceId): Promise<string | null> {
     if (!(await this.isThere(instance))) return null;
@@ -82,10 +78,9 @@ export class Hypervisor {
     });
   }
 
-  /** Lets the guest run on. One whose state is being loaded is waited for. */
+  /** Lets the guest run, or run on. */
   async run(instance: InstanceId): Promise<void> {
     using monitor = await this.#monitor(instance);
-    await this.#loaded(monitor, instance);
     await monitor.ask('cont');
   }
 
@@ -115,7 +110,7 @@ export class Hypervisor {
   async load(instance: InstanceId): Promise<void> {
     using monitor = await this.#monitor(instance);
     await monitor.ask('migrate-incoming', { uri: `exec:cat ${this.#path(instance, 'state')}` });
-    await this.#loaded(monitor, instance);
+    await loaded(monitor, instance);
   }
 
   /** @returns where another host's QEMU is to send the guest */
@@ -124,6 +119,12 @@ export class Hypervisor {
     const uri = `unix:${this.#path(instance, 'moving')}`;
     await monitor.ask('migrate-incoming', { uri });
     return uri;
+  }
+
+  /** Resolves when the guest is here whole, and may `run`. */
+  async loaded(instance: InstanceId): Promise<void> {
+    using monitor = await this.#monitor(instance);
+    await loaded(monitor, instance);
   }
 
   /** Sends the running guest to where another QEMU listens, which has it whole when this resolves. */
@@ -150,12 +151,6 @@ export class Hypervisor {
     }
     const sockets = ['qmp', 'own', 'moving'].map((name) => this.#path(instance, name));
     await Promise.all(sockets.map((path) => rm(path, { force: true })));
-  }
-
-  async #loaded(monitor: Monitor, instance: InstanceId): Promise<void> {
-    await until(`the state of ${instance} has been loaded`, loadMs, async () => {
-      return (await runState(monitor)) !== 'inmigrate';
-    });
   }
 
   async #monitor(instance: InstanceId): Promise<Monitor> {
@@ -192,6 +187,12 @@ export class Hypervisor {
     const log = this.#path(instance, 'log');
     return new AgentError('GUEST_ENDED', `QEMU of ${instance} did not start: ${why}; see ${log}`);
   }
+}
+
+async function loaded(monitor: Monitor, instance: InstanceId): Promise<void> {
+  await until(`the state of ${instance} has been loaded`, loadMs, async () => {
+    return (await runState(monitor)) !== 'inmigrate';
+  });
 }
 
 async function isThere(path: string): Promise<boolean> {

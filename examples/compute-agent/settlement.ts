@@ -54,8 +54,12 @@ export class Settlement {
         return await this.#life.settleLoad(definition);
       case 'resuming':
         return await this.#life.settleResume(definition);
+      case 'arrived':
+        await this.#arrival.complete(definition);
+        return;
       case 'arriving':
-        return await this.#arrival.settle(definition);
+        // It is the source that goes on with it, or aborts.
+        return;
       default:
         return await this.#ports.settle(definition.instance);
     }
@@ -64,7 +68,7 @@ export class Settlement {
   /** One that cannot be settled keeps no other from it: it stays as it is, to be asked for again. */
   async #tried(definition: Definition): Promise<void> {
     const { instance, phase } = definition;
-    if (['running', 'stopped', 'suspended'].includes(phase.name)) return;
+    if (['running', 'stopped', 'suspended', 'arriving'].includes(phase.name)) return;
     try {
       await this.of(definition);
       const now = this.#at.instances.find(instance)?.phase ?? null;

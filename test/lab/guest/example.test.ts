@@ -170,7 +170,6 @@ afterEach(async () => {
 
 /** The guest itself says that it has these NICs, and no other. */
 async function sees(side: Side, count: number): Promise<void> {
-  await until(() => side.console.nics !== null);
   await until(async () => {
     const nics = (await side.console.say('nics')).split(' ').filter(Boolean);
     const wanted = macs.slice(0, count);
@@ -193,6 +192,8 @@ test('two agents carry a guest through its life, and a killed one’s successor 
     })),
     interfaces: [{ queuePairs: 1 }, { queuePairs: 1 }],
   });
+  // Before that nobody reads what it is told.
+  await until(() => here.console.nics !== null);
   await sees(here, 2);
   const id = await bootId(here);
   expect(id).toMatch(/^[0-9a-f-]{36}$/);
