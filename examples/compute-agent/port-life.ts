@@ -19,15 +19,16 @@ export class PortLife {
   ): Promise<PortBinding[]> {
     const { host, places, network } = this.#at;
     const port = request.portId;
-    if (this.#deviceOf(instance, port) === undefined) {
-      await host.claim({ instance, requests: [request], numaCells });
-    }
+    const isNew = this.#deviceOf(instance, port) === undefined;
+    if (isNew) await host.claim({ instance, requests: [request], numaCells });
     const own = this.#deviceOf(instance, port);
     if (own === undefined) throw new Error(`port ${port} of ${instance} was claimed, and is not`);
     const profile = host.bindingProfile(own.device);
     const bindings = bind(this.#at, instance, [{ port, profile }], true);
     const selection = { claim: own.claim, devices: [own.device] };
-    await host.attach(selection, places.of(instance), { network, onFailure: 'release' });
+    // A claim of before may have other ports, which keep theirs.
+    const onFailure = isNew ? 'release' : 'keep';
+    await host.attach(selection, places.of(instance), { network, onFailure });
     return bindings;
   }
 
