@@ -30,10 +30,9 @@ export const network = z.looseObject({
 export type Port = z.infer<typeof port>;
 export type Network = z.infer<typeof network>;
 
-/** What the ports need of the host, each under its own name and with its MAC. */
+/** What the ports need of the host, each under its own name. */
 export function requestsOf(ports: readonly Port[], networks: readonly Network[]): DeviceRequest[] {
-  return ports.flatMap((one) => {
-    const { requests } = portRequests([one], networks, { newRequestId: () => one.id });
-    return requests.map((request) => ({ ...request, mac: one.mac_address }));
-  });
+  return ports.flatMap((one) => [
+    ...portRequests([one], networks, { newRequestId: () => one.id }).requests,
+  ]);
 }

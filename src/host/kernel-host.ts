@@ -248,7 +248,7 @@ export class KernelHost implements AsyncDisposable {
   /**
    * Checks that this machine can do what the library is for; each finding has its cure. Changes
    * nothing and opens no node. On the live machine it runs QEMU and libvirt with `--version`, for
-   * 2 s at most.
+   * 10 s at most.
    */
   async preflight(options?: CallOptions): Promise<readonly Finding[]> {
     return await this.#reading.preflight(this.#connection, options);

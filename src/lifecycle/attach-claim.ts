@@ -12,6 +12,7 @@ import { assertInNoOtherGuest } from '../tracker/claim-in-guest.js';
 import type { Tracker } from '../tracker/tracker.js';
 import {
   type ClaimedInterface,
+  claimedInterfaces,
   networkContext,
   type SelectedInterfaces,
 } from './claimed-interface.js';
@@ -90,9 +91,23 @@ export async function attachClaim(
     };
   } catch (error) {
     const undone = !(error instanceof VdpaError) || error.outcome !== 'partial';
-    if (onFailure === 'release' && undone) await tracker.release({ claim: claim.id });
+    if (onFailure === 'release' && undone) await released(tracker, claim, wanted);
     throw error;
   }
+}
+
+/** What was asked for alone: the guest may have others of the claim. */
+async function released(
+  tracker: Tracker,
+  { id, fence }: Claim,
+  wanted: readonly ClaimedInterface[],
+): Promise<void> {
+  const claim = tracker.claimOf(id);
+  if (claim === null) return;
+  const asked = new Set(wanted.map(({ deviceId }) => deviceId));
+  const isAll = claimedInterfaces(tracker, claim).every(({ deviceId }) => asked.has(deviceId));
+  const some = isAll ? {} : { devices: [...asked], force: true };
+  await tracker.release({ claim: id, fence, ...some });
 }
 
 /** Whether something may be in the guest that could not be taken out again. */

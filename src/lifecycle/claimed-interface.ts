@@ -39,18 +39,18 @@ export function selectedInterfaces(tracker: Tracker, selection: PlugSelection): 
     return { claim, interfaces: someOf(claim, chosen) };
   }
   const { instance, port } = selection;
-  for (const claim of tracker.claims(instance)) {
-    if (!claim.requests.some(({ portId }) => portId === port)) continue;
-    const all = claimedInterfaces(tracker, claim);
-    return {
-      claim,
-      interfaces: someOf(
-        claim,
-        all.filter((one) => one.port === port),
-      ),
-    };
-  }
-  throw notFound(`instance ${instance} has no claim for port ${port}`);
+  const claims = tracker
+    .claims(instance)
+    .filter(({ requests }) => requests.some(({ portId }) => portId === port))
+    .map((claim) => ({ claim, interfaces: ofPort(tracker, claim, port) }));
+  // A claim still names a port whose device it has given back.
+  const own = claims.find(({ interfaces }) => interfaces.length > 0) ?? claims[0];
+  if (own === undefined) throw notFound(`instance ${instance} has no claim for port ${port}`);
+  return { claim: own.claim, interfaces: someOf(own.claim, own.interfaces) };
+}
+
+function ofPort(tracker: Tracker, claim: Claim, port: PortId): ClaimedInterface[] {
+  return claimedInterfaces(tracker, claim).filter((one) => one.port === port);
 }
 
 /** Those of a claim, in its order. Devices of other types are the caller's to plug. */

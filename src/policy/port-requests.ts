@@ -1,4 +1,5 @@
 import { VdpaError } from '../errors.js';
+import { isDeviceMac } from '../host/mac-address.js';
 import type { DeviceRequest, PortId, RequestId, RequestSpec } from './device-request.js';
 import { type NumaPolicy, parseNumaPolicy } from './numa-policy.js';
 import { truth } from './truth.js';
@@ -13,6 +14,8 @@ export interface NeutronPort {
   readonly 'binding:vnic_type'?: string | null | undefined;
   readonly 'binding:profile'?: Readonly<Record<string, unknown>> | null | undefined;
   readonly numa_affinity_policy?: string | null | undefined;
+  /** What the guest's interface is to have. Default: the device's own. */
+  readonly mac_address?: string | null | undefined;
 }
 
 /** One segment of a network, or a network that has one. */
@@ -92,6 +95,7 @@ export function portRequests(
       numaPolicy: parseNumaPolicy(port.numa_affinity_policy, place) ?? numaPolicy,
       alias: null,
       portId: (port.id ?? null) as PortId | null,
+      ...macOf(port, place, vnicType),
     };
   });
   return {
@@ -100,6 +104,20 @@ export function portRequests(
     physnets: [...physnets].toSorted(),
     tunneled,
   };
+}
+
+/** Only a vDPA device is given the port's MAC by whoever attaches it. */
+function macOf(
+  { mac_address: mac }: NeutronPort,
+  place: string,
+  vnicType: string,
+): Pick<DeviceRequest, 'mac'> {
+  if (vnicType !== 'vdpa' || mac === undefined || mac === null) return {};
+  const own = typeof mac === 'string' ? mac.toLowerCase() : '';
+  if (!isDeviceMac(own)) {
+    throw invalid(`${place}: its mac_address is no unicast address but ${shown(mac)}`);
+  }
+  return { mac: own };
 }
 
 function specOf(

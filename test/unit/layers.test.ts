@@ -178,7 +178,7 @@ describe('the modules of the library', () => {
     const loaded = [...loadedWith('policy/index.ts')];
     expect(loaded).toContain('policy/device-spec.ts');
     const others = loaded.filter((to) => !to.startsWith('policy/'));
-    expect(others.toSorted()).toEqual(['errors.ts', 'host/pci-address.ts']);
+    expect(others.toSorted()).toEqual(['errors.ts', 'host/mac-address.ts', 'host/pci-address.ts']);
     // They have an entrance of their own, so that who only watches a host does not load them.
     expect([...loadedWith('index.ts')].filter((to) => to.startsWith('policy/'))).toEqual([]);
   });

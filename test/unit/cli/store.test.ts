@@ -13,7 +13,7 @@ describe('store check', () => {
     expect(code).toBe(0);
     expect(stdout).toBe(`✓ sound  /s
          64 devices, 3 claims
-         revision 8123, last fence 411, schema 1
+         revision 8123, last fence 411, schema 3
          epoch 5f0c2a86-33cd-4d0e-9c6a-1a7c6a0f5b1e
          owned by process 812 (vdpa-host agent) since 2026-01-02T08:15:00.000Z
 `);

@@ -163,6 +163,41 @@ describe('an attach', () => {
     expect(ofClaim()).toBeUndefined();
   });
 
+  test('of one device that fails gives that back, and what the guest has of the claim stays', async () => {
+    const attachOne = async (device: DeviceId, options: AttachOptions = {}) =>
+      await plugs.attach({ claim: claim.id, devices: [device] }, place(), { network, ...options });
+    await attachOne(first);
+    guests.failing = (line) =>
+      line === `attach ${second}` ? new VdpaError('GUEST_SLOT_MISSING', 'no port') : null;
+    await expect(attachOne(second, { onFailure: 'release' })).rejects.toMatchObject({
+      code: 'GUEST_SLOT_MISSING',
+    });
+    expect(inGuest()).toEqual([first]);
+    expect(ofClaim()).toMatchObject({
+      status: 'allocated',
+      guest: 'made-up:vm1',
+      devices: [{ deviceId: first }],
+    });
+    expect(tracker.record(second)?.status).toBe('available');
+  });
+
+  test('of a port finds the claim that has a device for it, not one that has given it back', async () => {
+    await attach();
+    const ofPort = { instance: vm1, port: port('port1') };
+    await plugs.detach(ofPort, place(), { network });
+    const { id } = await tracker.claim({
+      id: claimId('c2'),
+      instance: vm1,
+      requests: [vdpaRequest(1, { portId: port('port1') })],
+    });
+    expect((await plugs.attach(ofPort, place(), { network })).claim.id).toBe(id);
+    await plugs.detach(ofPort, place(), { network });
+    expect(tracker.claimOf(id)).toBeNull();
+    await expect(plugs.detach(ofPort, place(), { network })).rejects.toMatchObject({
+      code: 'NOT_SUPPORTED',
+    });
+  });
+
   test('that is aborted rejects with the reason once all is undone', async () => {
     const ending = new AbortController();
     network.failing = (line) => {

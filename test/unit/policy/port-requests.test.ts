@@ -86,6 +86,26 @@ describe('a neutron port', () => {
     },
   );
 
+  test('of vnic_type vdpa has its MAC with it, as others need none', () => {
+    const mac = 'FA:16:3E:00:00:01';
+    const { requests } = requestsOf(
+      port({ mac_address: mac }),
+      port({ mac_address: null }),
+      port({ mac_address: mac, 'binding:vnic_type': 'direct' }),
+    );
+    expect(requests.map((request) => request.mac)).toEqual([
+      'fa:16:3e:00:00:01',
+      undefined,
+      undefined,
+    ]);
+  });
+
+  test.each(['', '52:54:00', '01:00:00:00:00:01', 5])('with the MAC %j is refused', (mac) => {
+    expect(() => requestsOf(port({ mac_address: mac as never }))).toThrow(
+      expect.objectContaining({ code: 'REQUEST_INVALID', message: expect.stringContaining('p1') }),
+    );
+  });
+
   test('has its own NUMA policy, or else that of the instance', () => {
     const ports = [port({ numa_affinity_policy: 'socket' }), port({ numa_affinity_policy: null })];
     const { requests } = portRequests(ports, [vlan], { numaPolicy: 'required' });

@@ -16,7 +16,7 @@ export const soundStore: StoreCheck = {
   file: '/var/lib/vdpa-host/store',
   holder: { pid: 812, command: 'vdpa-host agent', since: '2026-01-02T08:15:00.000Z' },
   content: {
-    schema: 1,
+    schema: 3,
     epoch: '5f0c2a86-33cd-4d0e-9c6a-1a7c6a0f5b1e',
     revision: 8123,
     fence: 411,
