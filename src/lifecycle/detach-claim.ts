@@ -16,6 +16,11 @@ export interface DetachOptions {
   readonly signal?: AbortSignal | undefined;
   /** For all of the claim's devices together. Default: two minutes for each. */
   readonly timeoutMs?: number | undefined;
+  /**
+   * The operation of the instance that this is a part of, by its kind, such as `suspend`: another, or any
+   * that is under way, is not disturbed. Default: none.
+   */
+  readonly operation?: string | undefined;
   /** Told what is being done, for people. */
   readonly onStep?: ((what: string) => void) | undefined;
 }

@@ -15,6 +15,7 @@ import {
   optional,
   shape,
 } from '../tracker/form.js';
+import { underWay } from '../tracker/operation.js';
 import {
   type AttachedClaim,
   type AttachingHost,
@@ -34,6 +35,7 @@ const network = optional(having('plug', 'unplug'));
 const timeoutMs = optional(from(1));
 const onStep = optional(callable);
 const signal = optional(abortSignal);
+const operation = optional(name);
 
 const attachOptions = shape<AttachOptions>({
   network,
@@ -42,6 +44,7 @@ const attachOptions = shape<AttachOptions>({
   onFailure: optional(oneOf('keep', 'release')),
   signal,
   timeoutMs,
+  operation,
   onStep,
 });
 const detachOptions = shape<DetachOptions>({
@@ -49,6 +52,7 @@ const detachOptions = shape<DetachOptions>({
   release: optional(boolean),
   signal,
   timeoutMs,
+  operation,
   onStep,
 });
 const placeForm = shape<GuestPlace>({
@@ -77,14 +81,14 @@ export class GuestPlugs {
     options: AttachOptions,
   ): Promise<AttachedClaim> {
     assertForm('attach', attachOptions, options);
-    return await this.#inTurn('attach', selection, place, options.signal, (selected) =>
+    return await this.#inTurn('attach', selection, place, options, (selected) =>
       attachClaim(this.#host, selected, place, options),
     );
   }
 
   async detach(selection: PlugSelection, place: GuestPlace, options: DetachOptions): Promise<void> {
     assertForm('detach', detachOptions, options);
-    await this.#inTurn('detach', selection, place, options.signal, (selected) =>
+    await this.#inTurn('detach', selection, place, options, (selected) =>
       detachClaim(this.#host, selected, place, options),
     );
   }
@@ -109,18 +113,21 @@ export class GuestPlugs {
     call: string,
     selection: PlugSelection,
     place: GuestPlace,
-    ended: AbortSignal | undefined,
+    { signal: ended, operation: own }: Pick<AttachOptions, 'signal' | 'operation'>,
     work: (selected: SelectedInterfaces) => Promise<T>,
   ): Promise<T> {
     const isByClaim = typeof selection === 'object' && selection !== null && 'claim' in selection;
     assertForm(call, isByClaim ? byClaim : byPort, selection);
     assertForm(call, placeForm, place);
-    const { claim } = selectedInterfaces(this.#host.tracker, selection);
+    const { tracker } = this.#host;
+    const { claim } = selectedInterfaces(tracker, selection);
     const keys = turnsOf(claim.id, place.reference);
-    // Selected anew when it is its turn: those before it may have changed the claim.
-    return await this.#turns.run(keys, ended, () =>
-      work(selectedInterfaces(this.#host.tracker, selection)),
-    );
+    return await this.#turns.run(keys, ended, () => {
+      const now = tracker.operationOf(claim.instance);
+      if (now !== null && now.kind !== own) throw underWay(now);
+      // Selected anew when it is its turn: those before it may have changed the claim.
+      return work(selectedInterfaces(tracker, selection));
+    });
   }
 }
 

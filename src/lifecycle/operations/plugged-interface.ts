@@ -112,9 +112,16 @@ export async function unplugAll(
       ...options,
       ...(options.timeoutMs !== undefined && { timeoutMs: options.timeoutMs * devices.length }),
       network,
+      operation: operationOf(tracker, id),
       release: false,
     });
   }
+}
+
+/** What is being done with the claim's instance: all that is done here is a part of it. */
+function operationOf(tracker: Tracker, claim: ClaimId): string | undefined {
+  const instance = tracker.claimOf(claim)?.instance;
+  return instance && tracker.operationOf(instance)?.kind;
 }
 
 /**
@@ -132,6 +139,11 @@ export async function releaseClaim(
   await operating.host.tracker.release({ claim: claim.id, fence: claim.fence });
 }
 
+/**
+ * Takes all of a claim out of whatever guest may have it; success at once where that has ended.
+ *
+ * @throws {VdpaError} `GUEST_NOT_FOUND` when nobody knows the guest, those of `VdpaHost.detach`
+ */
 async function unplugClaim(
   { host, network, place }: Operating,
   claim: Claim,
@@ -151,7 +163,26 @@ async function unplugClaim(
     await host.tracker.setGuest({ claim: id, fence }, null);
     return;
   }
-  await host.detach({ claim: id }, where, { ...options, network, release: false });
+  const operation = operationOf(host.tracker, id);
+  await host.detach({ claim: id }, where, { ...options, network, operation, release: false });
+}
+
+/**
+ * Before a guest is given what it had: claims that say of another guest that it may have their devices,
+ * such as the same one under another reference, are taken out of that.
+ */
+export async function unplugElsewhere(
+  operating: Operating,
+  interfaces: readonly PluggedInterface[],
+  { reference }: GuestPlace,
+  options: OperationOptions,
+): Promise<void> {
+  const { tracker } = operating.host;
+  for (const id of new Set(interfaces.map(({ claim }) => claim))) {
+    const claim = tracker.claimOf(id);
+    if (claim === null || claim.guest === reference) continue;
+    await unplugClaim(operating, claim, options);
+  }
 }
 
 /**
@@ -180,6 +211,7 @@ export async function plugAll(
       const { interfaces: made } = await host.attach(selection, place, {
         ...options,
         network,
+        operation: operationOf(tracker, claim),
         queuePairs,
         mtu,
       });

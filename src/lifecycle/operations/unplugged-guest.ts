@@ -15,6 +15,7 @@ import {
   pluggedInterfaces,
   releaseClaim,
   unplugAll,
+  unplugElsewhere,
 } from './plugged-interface.js';
 import type { ResumedState } from './resumed-operation.js';
 
@@ -187,6 +188,7 @@ export async function putBack(
   const entry = new JournalEntry(operating.host.tracker, unplugged);
   const { interfaces } = unplugged.detail;
   const hadNone = unplugged.step === 'unplugged';
+  await unplugElsewhere(operating, interfaces, place, options);
   await entry.advance('plug', { guest: place.reference });
   try {
     const there = await plugAll(operating, interfaces, place, options);

@@ -277,6 +277,23 @@ describe('an instance that is stopped', () => {
     assertRuns();
   });
 
+  test('and comes back under another reference gets the same there', async () => {
+    await booted();
+    ends();
+    const moved = 'made-up:vm1 elsewhere';
+    host.place = (reference) =>
+      reference === moved ? { driver: host.guests, guest: again, reference } : null;
+    const again = instance('vm1 elsewhere');
+    host.guests.guests.set(again, new Map());
+    // Nobody knows whether the other has ended.
+    await expect(operations.start(vm1, moved)).rejects.toMatchObject({ code: 'GUEST_NOT_FOUND' });
+    host.place = AgentHost.prototype.place;
+    expect(await operations.start(vm1, moved)).toHaveLength(2);
+    expect(host.inGuest(again)).toHaveLength(2);
+    expect(tracker.claims()).toMatchObject([{ status: 'allocated', guest: moved }]);
+    expect(tracker.operations()).toEqual([]);
+  });
+
   test('by nobody, its guest having ended, is started with all that it has', async () => {
     await booted();
     ends();

@@ -222,6 +222,28 @@ describe('a snapshot', () => {
   );
 });
 
+describe('whoever attaches or detaches by hand', () => {
+  test('is refused while the instance is in an operation', async () => {
+    await started().suspend(vm1, guest);
+    const place = { driver: guests, guest: vm1, reference: guest };
+    const plugs = host.plugs();
+    for (const call of [
+      () => plugs.attach({ claim: claimId('c1') }, place, {}),
+      () => plugs.attach({ claim: claimId('c1') }, place, { operation: 'stop' }),
+      () => plugs.detach({ instance: vm1, port: port('a') }, place, {}),
+    ]) {
+      await expect(call()).rejects.toMatchObject({
+        code: 'OPERATION_UNDER_WAY',
+        message: expect.stringContaining('suspend'),
+      });
+    }
+    expect(inGuest()).toEqual([]);
+    await started().resume(vm1, guest);
+    await plugs.detach({ instance: vm1, port: port('a') }, place, {});
+    expect(inGuest()).toHaveLength(2);
+  });
+});
+
 describe('a process that is killed', () => {
   /** @returns the agent that was started next, and whether the instance is suspended */
   const goneOn = async (states: RegExp) => {
