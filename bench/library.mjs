@@ -14,5 +14,8 @@ export const { SqliteStore, Tracker } = await import(`${name}/tracker`);
 /** @type {typeof import('../src/policy/index.js')} */
 export const { DeviceSpec } = await import(`${name}/policy`);
 
+/** @type {typeof import('../src/lifecycle/index.js')} */
+export const { InstanceOperations } = await import(`${name}/lifecycle`);
+
 /** @type {typeof import('../src/guest/index.js')} */
 export const { interfaceName, LibvirtDriver, QmpDriver } = await import(`${name}/guest`);

@@ -48,13 +48,20 @@ function device(address, type, productId, parent) {
 let requests = 0;
 
 /** One vDPA device of the network that `spec` tags. */
-export function request() {
+export const request = () =>
+  requestFor({ dev_type: 'vdpa', physical_network: 'physnet1', remote_managed: 'False' });
+
+/** Any vDPA device. */
+export const anyRequest = () => requestFor({ dev_type: 'vdpa' });
+
+/** @param {DeviceRequest['spec'][number]} wanted */
+function requestFor(wanted) {
   requests += 1;
   return /** @type {DeviceRequest} */ (
     /** @type {unknown} */ ({
       requestId: `request-${requests}`,
       count: 1,
-      spec: [{ dev_type: 'vdpa', physical_network: 'physnet1', remote_managed: 'False' }],
+      spec: [wanted],
       numaPolicy: null,
       alias: null,
       portId: null,

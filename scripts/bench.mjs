@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { eventLoopRows } from '../bench/event-loop-rows.mjs';
 import { importRows } from '../bench/import-rows.mjs';
 import { fullSize, sizes } from '../bench/plan.mjs';
+import { recoveryRows } from '../bench/recovery-rows.mjs';
 import { resolveGrowthRows } from '../bench/resolve-growth.mjs';
 import { missed } from '../bench/row.mjs';
 import { storeRows } from '../bench/store-rows.mjs';
@@ -119,6 +120,9 @@ await script(async () => {
   });
   await part('tracker', async () => {
     rows.push(...(await trackerRows(join(root, 'build/bench/stores'))));
+  });
+  await part('recovery', async () => {
+    rows.push(...(await recoveryRows(join(root, 'build/bench/stores'))));
   });
   await part('import', async () => {
     rows.push(...(await importRows()));

@@ -9,7 +9,10 @@ import { interfaceName } from '../../../src/guest/interface-name.js';
 import { LibvirtDriver } from '../../../src/guest/libvirt-driver.js';
 import type { DeviceId } from '../../../src/host/device-id.js';
 import { KernelHost } from '../../../src/host/kernel-host.js';
+import { VdpaHost } from '../../../src/index.js';
+import { InstanceOperations } from '../../../src/lifecycle/operations/instance-operations.js';
 import type { ClaimId, InstanceId } from '../../../src/tracker/claim.js';
+import { SqliteStore } from '../../support/built-store.js';
 import * as command from '../../support/lab-command.js';
 import {
   addDevice,
@@ -27,6 +30,7 @@ import {
   vfOf,
 } from '../../support/lab-host.js';
 import { endHolders, openDevices, things } from '../../support/lab-libvirt.js';
+import { vdpaRequest } from '../../support/requests.js';
 
 /** For what hangs. */
 const patientMs = 300_000;
@@ -252,6 +256,62 @@ describe.each(suites)('libvirt of the %s', (suite) => {
     expect((await printed('claims')).claims).toEqual([]);
     expect(things(libvirt, 'vm1')).toEqual(before);
     await letGo(await hold(path));
+    rmSync(folder, { recursive: true });
+  });
+
+  test('a guest is saved, started again and shut down, without and then with its VF', async () => {
+    const id = guest('vm1');
+    const before = things(libvirt, 'vm1');
+    enableVfs(pfA, 1);
+    addDevice('vdpa0', `pci/${vfOf(pfA, 0)}`);
+    bind('vdpa0', 'vhost_vdpa');
+    const folder = mkdtempSync(join(tmpdir(), 'operations-'));
+    const tracked = await VdpaHost.open({
+      deviceSpec: { physical_network: 'net1' },
+      store: new SqliteStore(join(folder, 'store')),
+    });
+    const reference = `libvirt:${id}`;
+    const place = { driver, guest: id, reference };
+    const operations = new InstanceOperations(tracked, { place: () => place });
+    const { path } = host.resolve(`pci/${vfOf(pfA, 0)}`).charDevice;
+    /** As it runs and as it starts the next time. */
+    const seesBoth = () => {
+      expect(openDevices(libvirt, 'vm1')).toEqual([path]);
+      for (const how of [[], ['--inactive']]) {
+        const own = libvirt.virsh('dumpxml', ...how, 'vm1').match(/<interface type='vdpa'>/g);
+        expect(own).toHaveLength(1);
+      }
+    };
+    const status = async () => (await tracked.claims()).map((claim) => claim.status);
+
+    const { id: claim } = await tracked.claim({
+      instance: id,
+      requests: [vdpaRequest(1, { mac })],
+    });
+    await tracked.attach({ claim }, place);
+    seesBoth();
+
+    await operations.suspend(id, reference);
+    expect(things(libvirt, 'vm1')).toEqual(before);
+    libvirt.virsh('managedsave', 'vm1');
+    expect(libvirt.virsh('domstate', 'vm1')).toContain('shut off');
+    expect(await status()).toEqual(['allocated']);
+    libvirt.virsh('start', 'vm1');
+    await operations.resume(id, reference);
+    seesBoth();
+
+    libvirt.virsh('destroy', 'vm1');
+    await operations.stop(id, reference);
+    expect(libvirt.virsh('dumpxml', '--inactive', 'vm1')).not.toContain('vdpa');
+    libvirt.virsh('start', '--paused', 'vm1');
+    await operations.start(id, reference);
+    libvirt.virsh('resume', 'vm1');
+    seesBoth();
+
+    await operations.delete(id);
+    expect(things(libvirt, 'vm1')).toEqual(before);
+    expect(await status()).toEqual([]);
+    await tracked.close();
     rmSync(folder, { recursive: true });
   });
 });
