@@ -78,6 +78,7 @@ const atTheRoot: Readonly<Record<string, string>> = {
   'row-reader.ts': 'native',
   'rows.ts': 'native',
   'abortable.ts': 'native',
+  'each-of.ts': 'native',
   'keyed-turns.ts': 'native',
   'turns.ts': 'native',
   'event-queue.ts': 'native',

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { eachOf } from '../../each-of.js';
 import { VdpaError } from '../../errors.js';
 import type { NetworkBackend } from '../../guest/network-backend.js';
 import { assertForm } from '../../tracker/arguments.js';
@@ -49,6 +50,9 @@ const resumeByKind: ReadonlyMap<string, Resume> = new Map([
   ['delete', resumeDeletion],
   ['resize', resumeResize],
 ]);
+
+/** Of different instances: what they write to the store is then synced together. */
+const resumedAtOnce = 16;
 
 /**
  * What an instance goes through, for the agent that runs it. Each call is kept in the store while it is
@@ -281,15 +285,14 @@ export class InstanceOperations {
   async resumeOperations(options: OperationOptions = {}): Promise<ResumedOperation[]> {
     assertForm('resumeOperations', operationOptions, options);
     const { tracker } = this.#turns.operating.host;
-    const resumed: ResumedOperation[] = [];
-    for (const { instance } of tracker.operations()) {
-      const one = await this.#turns.of(instance, options.signal, async () => {
+    const left = tracker.operations().map(({ instance }) => instance);
+    const resumed = await eachOf(left, resumedAtOnce, (instance) =>
+      this.#turns.of(instance, options.signal, async () => {
         const operation = tracker.operationOf(instance);
         return operation && (await this.#resumed(operation, options));
-      });
-      if (one !== null) resumed.push(one);
-    }
-    return resumed;
+      }),
+    );
+    return resumed.filter((one) => one !== null);
   }
 
   async #resumed(operation: Operation, options: OperationOptions): Promise<ResumedOperation> {
