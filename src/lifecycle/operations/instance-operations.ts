@@ -2,8 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { eachOf } from '../../each-of.js';
 import { VdpaError } from '../../errors.js';
 import type { NetworkBackend } from '../../guest/network-backend.js';
+import type { NeutronNetwork, NeutronPort } from '../../policy/port-requests.js';
 import { assertForm } from '../../tracker/arguments.js';
 import type { ClaimId, InstanceId } from '../../tracker/claim.js';
+import { anything, listOf, name, shape } from '../../tracker/form.js';
 import type { Operation } from '../../tracker/operation.js';
 import type { GuestPlace } from '../guest-place.js';
 import {
@@ -14,6 +16,7 @@ import {
   resumeArrival,
 } from './arrival.js';
 import { type BootRequest, bootRequest, type PreparedBoot } from './boot.js';
+import { assertPortsAsBound } from './bound-ports.js';
 import { deleteInstance, resumeDeletion } from './delete-instance.js';
 import { LiveMigration } from './live-migration.js';
 import type { Operating, OperatingHost, OperationOptions } from './operating.js';
@@ -33,6 +36,8 @@ export interface OperationsOptions {
   /** The control plane's part in all operations. Default: nothing is done. */
   readonly network?: NetworkBackend | undefined;
 }
+
+const portsForm = shape({ instance: name, ports: listOf(anything), networks: listOf(anything) });
 
 type Resume = (
   operating: Operating,
@@ -273,6 +278,23 @@ export class InstanceOperations {
         return taken;
       },
     );
+  }
+
+  /**
+   * Sees that neutron has the instance's ports as its devices were claimed for them: before a start, or when
+   * neutron tells of a change. Changes nothing; ports that it has no device for are left alone.
+   *
+   * @throws {TypeError} naming the key that is unknown or has the wrong form
+   * @throws {VdpaError} `PORT_CHANGED` for the first that is another now, `REQUEST_INVALID`,
+   *   `NUMA_POLICY_INVALID`
+   */
+  checkPorts(
+    instance: InstanceId,
+    ports: readonly NeutronPort[],
+    networks: readonly NeutronNetwork[],
+  ): void {
+    assertForm('checkPorts', portsForm, { instance, ports, networks });
+    assertPortsAsBound(this.#turns.operating.host.tracker, instance, ports, networks);
   }
 
   /**

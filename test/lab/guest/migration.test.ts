@@ -233,6 +233,29 @@ test('a second port for which there is no device leaves everything as it was', a
   await assertStayed();
 }, 300_000);
 
+/** Whether the guest heeds its slots' buttons. */
+async function heeds(yes: boolean): Promise<void> {
+  const driver = '/sys/bus/pci_express/drivers/pciehp';
+  const move = yes
+    ? `for port in $(cat /ports); do echo $port >${driver}/bind; done`
+    : `cd ${driver}; echo *:pcie* >/ports; for port in *:pcie*; do echo $port >unbind; done; cd /`;
+  await here.running.run(move);
+}
+
+test('a guest that refuses to let go keeps what it has, and does not move', async () => {
+  const source = here.operations.liveMigration;
+  const offer = await source.offer(here.place.guest, reference, migration);
+  const prepared = await there.operations.liveMigration.prepare(offer);
+  await heeds(false);
+  await expect(source.unplug(prepared, reference, { timeoutMs: 3000 })).rejects.toMatchObject({
+    code: 'GUEST_TIMEOUT',
+    outcome: 'undone',
+  });
+  await heeds(true);
+  await there.operations.liveMigration.abort(there.place.guest);
+  await assertStayed();
+}, 300_000);
+
 test('cancelled while it moves, the guest gets back what it had', async () => {
   await unplugged();
   const uri = await here.running.meet(there.running);
