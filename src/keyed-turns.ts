@@ -27,6 +27,13 @@ export class KeyedTurns {
     return await result;
   }
 
+  /** Resolves when what was asked with the key by now is done, with whether there was any. */
+  async after(key: string): Promise<boolean> {
+    const last = this.#last.get(key);
+    await last;
+    return last !== undefined;
+  }
+
   /** Resolves when all that has been asked for by now is done. */
   async idle(): Promise<void> {
     await Promise.all(this.#last.values());

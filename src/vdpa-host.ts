@@ -166,6 +166,16 @@ export class VdpaHost extends KernelHost implements ClaimDesk {
   }
 
   /**
+   * Resolves when no `attach` and no `detach` of this object is under way in a guest.
+   *
+   * @param reference the guest, as its `GuestPlace` has it
+   * @returns whether one was
+   */
+  async settled(reference: string): Promise<boolean> {
+    return await (await this.#plugging()).settled(reference);
+  }
+
+  /**
    * After this process was killed: brings the claims that say of a guest that it may have their devices
    * together with what the guests have. An attach that was broken off is finished or undone.
    *

@@ -67,6 +67,10 @@ export class Arrival {
       await hypervisor.loaded(instance);
       await instances.enter(definition, { ...phase, name: 'arrived' });
     }
+    // One that has arrived and ended since starts anew: it runs nowhere else.
+    if (phase.name === 'arrived' && (await hypervisor.state(instance)) === null) {
+      await hypervisor.start(instance, 'paused');
+    }
     if (phase.name !== 'running') await hypervisor.run(instance);
     const reference = places.reference(instance);
     const interfaces = await operations.liveMigration.completeAtDestination(instance, reference);
@@ -78,7 +82,7 @@ export class Arrival {
 
   /** Whether the whole guest is here. It need not run yet. */
   async isHere({ instance, phase }: Definition): Promise<boolean> {
-    if (phase.name !== 'arriving' && phase.name !== 'arrived') return true;
+    if (phase.name !== 'arriving') return true;
     const state = await this.#at.hypervisor.state(instance);
     return state !== null && state !== 'inmigrate';
   }

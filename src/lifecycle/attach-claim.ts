@@ -1,4 +1,4 @@
-import { VdpaError } from '../errors.js';
+import { restated, VdpaError } from '../errors.js';
 import type { GuestInterface } from '../guest/guest-interface.js';
 import { assertRecentEnough } from '../guest/guest-minimum.js';
 import { type NetworkBackend, noNetworkBackend } from '../guest/network-backend.js';
@@ -74,10 +74,13 @@ export async function attachClaim(
   assertInNoOtherGuest(claim, place.reference);
   const deadline = performance.now() + (options.timeoutMs ?? msForEach * wanted.length);
   const call = { signal, deadline };
+  // Of one that is in no guest, all; else what turns out not to be there yet.
+  let own = claim.guest === null ? wanted : [];
   try {
     assertRecentEnough(await place.driver.versions(place.guest, call));
     const there = await place.driver.interfaces(place.guest, call);
     const found = new Map(there.map((one) => [one.name, one]));
+    own = wanted.filter(({ name }) => !found.has(name));
     const inventory = await host.inventory({ signal });
     const left: Left = { inGuest: false };
     const steps = [
@@ -96,23 +99,34 @@ export async function attachClaim(
     };
   } catch (error) {
     const undone = !(error instanceof VdpaError) || error.outcome !== 'partial';
-    if (onFailure === 'release' && undone) await released(tracker, claim, wanted);
+    if (onFailure === 'release' && undone) await givenBack(tracker, claim, own, error);
     throw error;
   }
 }
 
-/** What was asked for alone: the guest may have others of the claim. */
-async function released(
+/** What this call would have put into the guest, and nothing that was there before. */
+async function givenBack(
   tracker: Tracker,
   { id, fence }: Claim,
-  wanted: readonly ClaimedInterface[],
+  own: readonly ClaimedInterface[],
+  error: unknown,
 ): Promise<void> {
-  const claim = tracker.claimOf(id);
-  if (claim === null) return;
-  const asked = new Set(wanted.map(({ deviceId }) => deviceId));
-  const isAll = claimedInterfaces(tracker, claim).every(({ deviceId }) => asked.has(deviceId));
-  const some = isAll ? {} : { devices: [...asked], force: true };
-  await tracker.release({ claim: id, fence, ...some });
+  try {
+    const claim = tracker.claimOf(id);
+    if (claim === null || own.length === 0) return;
+    const devices = own.map(({ deviceId }) => deviceId);
+    const isAll = claimedInterfaces(tracker, claim).every(({ name }) =>
+      own.some((one) => one.name === name),
+    );
+    // The guest may have others of the claim.
+    await tracker.release({ claim: id, fence, ...(isAll ? {} : { devices }), force: true });
+  } catch (failure) {
+    if (!(error instanceof VdpaError && failure instanceof VdpaError)) return;
+    throw restated(error, `${error.message}; and claim ${id} stays: ${failure.message}`, {
+      leftovers: [...error.leftovers, `claim ${id}`],
+      cause: error,
+    });
+  }
 }
 
 /** Whether something may be in the guest that could not be taken out again. */

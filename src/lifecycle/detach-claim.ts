@@ -1,10 +1,17 @@
 import { restated, VdpaError } from '../errors.js';
+import type { GuestCallOptions } from '../guest/guest-driver.js';
+import { saysGuestGone } from '../guest/losses.js';
 import { type NetworkBackend, noNetworkBackend } from '../guest/network-backend.js';
 import type { Claim } from '../tracker/claim.js';
 import { assertInNoOtherGuest } from '../tracker/claim-in-guest.js';
 import type { AttachingHost } from './attach-claim.js';
-import { claimedInterfaces, networkContext, type SelectedInterfaces } from './claimed-interface.js';
-import { type GuestPlace, interfacesIn } from './guest-place.js';
+import {
+  type ClaimedInterface,
+  claimedInterfaces,
+  networkContext,
+  type SelectedInterfaces,
+} from './claimed-interface.js';
+import type { GuestPlace } from './guest-place.js';
 import { networkCall } from './network-call.js';
 
 export interface DetachOptions {
@@ -64,13 +71,27 @@ export async function detachClaim(
   const selection = { claim: claim.id, fence: claim.fence };
   const gone = new Set(own.map(({ deviceId }) => deviceId));
   const others = claimedInterfaces(tracker, claim).filter(({ deviceId }) => !gone.has(deviceId));
-  const isElsewhere = (name: string) => others.some((other) => other.name === name);
-  const stays =
-    others.length > 0 &&
-    (await interfacesIn(place, { signal, deadline })).some(({ name }) => isElsewhere(name));
-  if (!stays) await tracker.setGuest(selection, null);
+  if (!(await mayHave(place, others, { signal, deadline }))) {
+    await tracker.setGuest(selection, null);
+  }
   // Of a claim that another port keeps in the guest, these have left it.
   if (release) await tracker.release({ ...selection, devices: [...gone], force: true });
+}
+
+/** Of one that has ended the others' ports are in the network still: that is for their own detach to see to. */
+async function mayHave(
+  { driver, guest }: GuestPlace,
+  others: readonly ClaimedInterface[],
+  options: GuestCallOptions,
+): Promise<boolean> {
+  if (others.length === 0) return false;
+  try {
+    const there = await driver.interfaces(guest, options);
+    return there.some(({ name }) => others.some((other) => other.name === name));
+  } catch (error) {
+    if (saysGuestGone(error)) return true;
+    throw error;
+  }
 }
 
 /** What is still in the guest, for whoever goes on. */

@@ -93,6 +93,11 @@ export class GuestPlugs {
     );
   }
 
+  /** Resolves when no attach or detach is under way in a guest, with whether one was. */
+  async settled(reference: string): Promise<boolean> {
+    return await this.#turns.after(`guest ${reference}`);
+  }
+
   /** Each claim in its turn: others may be attached and detached meanwhile. */
   async recover(options: RecoverOptions): Promise<RecoveredClaim[]> {
     const { tracker } = this.#host;

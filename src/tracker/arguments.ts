@@ -53,15 +53,23 @@ export type ClaimSelection =
   /** All of an instance; with `migration` only those of that migration, with null only its own. */
   | { readonly instance: InstanceId; readonly migration?: MigrationId | null | undefined };
 
+interface ReleaseOptions {
+  /** Also what a guest may still have, and what an operation is about. */
+  readonly force?: boolean | undefined;
+  /** The operation of the instance that this is a part of, by its kind. Default: none. */
+  readonly operation?: string | undefined;
+}
+
 /** What is given back. */
-export type ReleaseSelection =
-  /** `devices`: only those of them. `force`: also what a guest may still have. */
-  | (ClaimSelection & {
-      readonly devices?: readonly DeviceId[] | undefined;
-      readonly force?: boolean | undefined;
-    })
-  /** One device, whoever has it. */
-  | { readonly device: DeviceId; readonly force?: boolean | undefined };
+export type ReleaseSelection = ReleaseOptions &
+  (
+    | (ClaimSelection & {
+        /** Only those of them. */
+        readonly devices?: readonly DeviceId[] | undefined;
+      })
+    /** One device, whoever has it. */
+    | { readonly device: DeviceId }
+  );
 
 const list = that(Array.isArray, 'is no list');
 
@@ -76,7 +84,7 @@ const claimArguments = shape<ClaimArguments>({
 });
 
 type By<Key extends string> = Extract<ReleaseSelection, { readonly [_ in Key]: unknown }>;
-type Choice<Key extends string> = Omit<By<Key>, 'devices' | 'force'>;
+type Choice<Key extends string> = Omit<By<Key>, 'devices' | 'force' | 'operation'>;
 
 const byClaim: Shape<Choice<'claim'>> = { claim: name, fence: optional(from(0)) };
 const byInstance: Shape<Choice<'instance'>> = {
@@ -84,13 +92,13 @@ const byInstance: Shape<Choice<'instance'>> = {
   migration: optional(nullable(name)),
 };
 const devices = optional(listOf(name));
-const force = optional(boolean);
+const partOf = { force: optional(boolean), operation: optional(name) };
 
 const selections = { claim: shape(byClaim), instance: shape(byInstance) };
 const releases = {
-  device: shape<By<'device'>>({ device: name, force }),
-  claim: shape<By<'claim'>>({ ...byClaim, devices, force }),
-  instance: shape<By<'instance'>>({ ...byInstance, devices, force }),
+  device: shape<By<'device'>>({ device: name, ...partOf }),
+  claim: shape<By<'claim'>>({ ...byClaim, devices, ...partOf }),
+  instance: shape<By<'instance'>>({ ...byInstance, devices, ...partOf }),
 };
 
 const living = shape<Living>({

@@ -301,16 +301,21 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
    * @returns the ids of those that were given back; none when nobody had them, so that it may be
    *   repeated
    * @throws {TypeError} naming the key that is unknown or has the wrong form
-   * @throws {VdpaError} `CLAIM_STALE`, `CLAIM_IN_GUEST` (unless forced), `CLOSED`, those of
-   *   `Store.commit`
+   * @throws {VdpaError} `CLAIM_STALE`, `CLAIM_IN_GUEST` and `OPERATION_UNDER_WAY` (unless forced), `CLOSED`,
+   *   those of `Store.commit`
    */
   async release(selection: ReleaseSelection): Promise<DeviceId[]> {
     assertReleaseSelection(selection);
     if (this.#mustWait()) await this.#ready();
     const returned = this.#returned(selection);
-    // What a guest may still have is nobody else's yet.
-    if (selection.force !== true)
-      for (const { claim } of returned) assertInNoOtherGuest(claim, null);
+    if (selection.force !== true) {
+      for (const { claim } of returned) {
+        // What a guest may still have is nobody else's yet, nor what somebody goes on with.
+        assertInNoOtherGuest(claim, null);
+        const now = this.operationOf(claim.instance);
+        if (now !== null && now.kind !== selection.operation) throw underWay(now);
+      }
+    }
     return await this.#giveBack(returned);
   }
 

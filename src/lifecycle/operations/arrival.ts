@@ -7,11 +7,19 @@ import type { GuestPlace } from '../guest-place.js';
 import { entryOf, JournalEntry, type OperationOf } from './journal-entry.js';
 import { interfacesOf, type OfferedInterface, offeredInterface } from './migration-offer.js';
 import { type Operating, type OperationOptions, placeOf } from './operating.js';
-import { type PluggedInterface, plugAll, pluggedHere, releaseClaim } from './plugged-interface.js';
+import {
+  type PluggedInterface,
+  plugAll,
+  pluggedHere,
+  releaseClaim,
+  unplugAll,
+  unplugElsewhere,
+} from './plugged-interface.js';
 import {
   assertClaimable,
   isOf,
   takeDevices,
+  takenBefore,
   takenClaim,
   type WantedClaim,
 } from './prepared-claim.js';
@@ -62,20 +70,18 @@ export async function prepareArrival(
   wanted: WantedClaim,
   signal: AbortSignal | undefined,
 ): Promise<Claim> {
-  const { tracker } = operating.host;
-  const { interfaces, claim: id, ...devices } = wanted;
-  const { instance } = wanted;
+  const { interfaces, claim: id, instance } = wanted;
   const before = arrivalOf(operating, instance, kind);
   if (before !== null) {
     if (before.step !== 'prepared' || before.detail.claim !== id) throw underWay(before);
-    return await tracker.claim({ id, ...devices, signal });
+    return await takenBefore(operating, wanted, before.detail.interfaces, signal);
   }
   assertNotHere(operating, instance);
   assertClaimable(operating, wanted);
   const detail = { claim: id, interfaces: interfaces ?? [], guest: null };
   const first = { instance, kind, step: 'claim', detail } as const;
-  const entry = await JournalEntry.begin<Step, Detail>(tracker, first);
-  return await takeDevices(operating, entry, wanted, signal);
+  const entry = await JournalEntry.begin<Step, Detail>(operating.host.tracker, first);
+  return await takeDevices(operating, entry, wanted, signal, () => entry.end());
 }
 
 /** Before anything is taken: what an instance has of its own it has where it runs. */
@@ -166,9 +172,18 @@ export async function resumeArrival(
   } catch (error) {
     if (!saysGuestGone(error)) throw error;
     // It has ended; whether it comes again is for the agent to say.
+    await unplugAll(operating, wantedBy(operating, entry), place, options);
     await entry.advance('prepared');
     return 'undone';
   }
+}
+
+/** What the guest is to have. @throws {VdpaError} `CLAIM_NOT_FOUND` */
+function wantedBy(
+  operating: Operating,
+  { detail }: JournalEntry<Step, Detail>,
+): PluggedInterface[] {
+  return interfacesOf(takenClaim(operating, detail.claim), detail.interfaces);
 }
 
 async function finish(
@@ -178,12 +193,13 @@ async function finish(
   options: OperationOptions,
 ): Promise<readonly PluggedInterface[]> {
   const { tracker } = operating.host;
-  const { claim: id, interfaces } = entry.detail;
-  const claim = takenClaim(operating, id);
-  const selection = { claim: id, fence: claim.fence };
+  const claim = takenClaim(operating, entry.detail.claim);
+  const selection = { claim: claim.id, fence: claim.fence };
+  const wanted = wantedBy(operating, entry);
   let own: PluggedInterface[];
   try {
-    own = await plugAll(operating, interfacesOf(claim, interfaces), place, options);
+    await unplugElsewhere(operating, wanted, place, options);
+    own = await plugAll(operating, wanted, place, options);
   } catch (error) {
     if (!(error instanceof VdpaError) || claim.migration === null) throw error;
     throw restated(error, `migration ${claim.migration}: ${error.message}`, { cause: error });

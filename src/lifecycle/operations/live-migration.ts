@@ -201,7 +201,10 @@ export class LiveMigration {
    */
   async abort(instance: InstanceId, options: OperationOptions = {}): Promise<void> {
     await this.#turns.ofInstance('abort', instance, options, async (operating) => {
-      if (operating.host.tracker.operationOf(instance)?.kind !== kind) {
+      const now = operating.host.tracker.operationOf(instance)?.kind;
+      // Its guest had ended: aborted before.
+      if (now === 'stop') return;
+      if (now !== kind) {
         await abortArrival(operating, instance, arrivalKind, options);
         return;
       }

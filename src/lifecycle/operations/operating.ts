@@ -4,7 +4,10 @@ import type { VdpaHost } from '../../vdpa-host.js';
 import type { GuestPlace } from '../guest-place.js';
 
 /** What operations have to do with on the host. */
-export type OperatingHost = Pick<VdpaHost, 'attach' | 'bindingProfile' | 'detach' | 'tracker'>;
+export type OperatingHost = Pick<
+  VdpaHost,
+  'attach' | 'bindingProfile' | 'detach' | 'settled' | 'tracker'
+>;
 
 /** What all operations of a host are done with. */
 export interface Operating {

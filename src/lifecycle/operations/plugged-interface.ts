@@ -109,13 +109,18 @@ export async function unplugAll(
   for (const id of [...new Set(own.map(({ claim }) => claim))].toReversed()) {
     const devices = own.filter(({ claim }) => claim === id).map(({ device }) => device);
     await host.detach({ claim: id, devices }, place, {
-      ...options,
-      ...(options.timeoutMs !== undefined && { timeoutMs: options.timeoutMs * devices.length }),
+      ...forEach(options, devices.length),
       network,
       operation: operationOf(tracker, id),
       release: false,
     });
   }
+}
+
+/** With the time of so many devices together. */
+function forEach(options: OperationOptions, count: number): OperationOptions {
+  const { timeoutMs } = options;
+  return timeoutMs === undefined ? options : { ...options, timeoutMs: timeoutMs * count };
 }
 
 /** What is being done with the claim's instance: all that is done here is a part of it. */
@@ -136,7 +141,9 @@ export async function releaseClaim(
   options: OperationOptions,
 ): Promise<void> {
   await unplugClaim(operating, claim, options);
-  await operating.host.tracker.release({ claim: claim.id, fence: claim.fence });
+  const { tracker } = operating.host;
+  const operation = operationOf(tracker, claim.id);
+  await tracker.release({ claim: claim.id, fence: claim.fence, operation });
 }
 
 /**
@@ -159,12 +166,17 @@ async function unplugClaim(
       { retry: 'after-fix' },
     );
   }
-  if (claimedInterfaces(host.tracker, claim).length === 0) {
+  const { length } = claimedInterfaces(host.tracker, claim);
+  if (length === 0) {
     await host.tracker.setGuest({ claim: id, fence }, null);
     return;
   }
-  const operation = operationOf(host.tracker, id);
-  await host.detach({ claim: id }, where, { ...options, network, operation, release: false });
+  await host.detach({ claim: id }, where, {
+    ...forEach(options, length),
+    network,
+    operation: operationOf(host.tracker, id),
+    release: false,
+  });
 }
 
 /**

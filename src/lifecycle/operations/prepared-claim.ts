@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { VdpaError } from '../../errors.js';
 import type { DeviceRequest } from '../../policy/device-request.js';
 import type { Claim, ClaimId, InstanceId, MigrationId } from '../../tracker/claim.js';
@@ -20,9 +21,19 @@ export interface WantedClaim {
   readonly interfaces: readonly OfferedInterface[] | null;
 }
 
-/** Before anything is kept or taken. @throws {TypeError} for requests that are none */
+/**
+ * Before anything is kept or taken.
+ *
+ * @throws {TypeError} for requests that are none, and interfaces that they have no device for
+ * @throws {VdpaError} `CLAIM_CONFLICT`
+ */
 export function assertClaimable({ host: { tracker } }: Operating, wanted: WantedClaim): void {
   assertRequests(wanted.requests);
+  const counts = new Map(wanted.requests.map(({ requestId, count }) => [requestId, count]));
+  for (const { requestId, index } of wanted.interfaces ?? []) {
+    if (index < (counts.get(requestId) ?? 0)) continue;
+    throw new TypeError(`interfaces: request ${requestId} asks for no device ${index}`);
+  }
   const there = tracker.claimOf(wanted.claim);
   if (there === null) return;
   throw new VdpaError(
@@ -33,7 +44,28 @@ export function assertClaimable({ host: { tracker } }: Operating, wanted: Wanted
 }
 
 /**
- * Takes devices for all requests, or none: then the operation is at its step `prepared`, or has ended.
+ * What was taken before, when it is asked for again.
+ *
+ * @throws {VdpaError} `CLAIM_CONFLICT` when it is asked for otherwise
+ */
+export async function takenBefore(
+  { host: { tracker } }: Operating,
+  { interfaces, claim: id, ...devices }: WantedClaim,
+  before: readonly OfferedInterface[],
+  signal: AbortSignal | undefined,
+): Promise<Claim> {
+  if (interfaces !== null && !isDeepStrictEqual(interfaces, before)) {
+    throw new VdpaError('CLAIM_CONFLICT', `claim ${id} was made for other interfaces`, {
+      retry: 'never',
+    });
+  }
+  return await tracker.claim({ id, ...devices, signal });
+}
+
+/**
+ * Takes devices for all requests, or none: then the operation is at its step `prepared`, or is taken back.
+ *
+ * @param takeBack ends the operation, or makes it what it was before
  *
  * @throws {VdpaError} `CLAIM_UNSATISFIABLE`, `CLAIM_CONFLICT`, `DEVICE_NOT_SPECIFIED`, those of a store's
  *   `commit`
@@ -46,6 +78,7 @@ export async function takeDevices<
   entry: JournalEntry<Step | 'prepared', Detail>,
   { interfaces, claim: id, ...wanted }: WantedClaim,
   signal: AbortSignal | undefined,
+  takeBack: () => Promise<void>,
 ): Promise<Claim> {
   const { tracker } = operating.host;
   try {
@@ -56,8 +89,10 @@ export async function takeDevices<
   } catch (error) {
     try {
       const there = tracker.claimOf(id);
-      if (there === null || isOf(there, wanted.instance)) await tracker.release({ claim: id });
-      await entry.end();
+      if (there === null || isOf(there, wanted.instance)) {
+        await tracker.release({ claim: id, operation: entry.kind });
+      }
+      await takeBack();
     } catch (failure) {
       throw notUndone(error, failure);
     }

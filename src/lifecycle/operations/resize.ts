@@ -1,27 +1,40 @@
 import { VdpaError } from '../../errors.js';
 import { saysGuestGone } from '../../guest/losses.js';
 import { assertForm } from '../../tracker/arguments.js';
-import type { ClaimId, InstanceId, MigrationId } from '../../tracker/claim.js';
+import type { Claim, ClaimId, InstanceId, MigrationId } from '../../tracker/claim.js';
 import { anything, listOf, name, nullable, optional, shape } from '../../tracker/form.js';
 import { type Operation, underWay } from '../../tracker/operation.js';
 import { numaCells } from '../../tracker/store-form.js';
 import type { GuestPlace } from '../guest-place.js';
 import type { BootRequest, PreparedBoot } from './boot.js';
 import { entryOf, JournalEntry, type OperationOf } from './journal-entry.js';
-import { interfacesOf, type OfferedInterface, offeredInterface } from './migration-offer.js';
+import {
+  interfacesOf,
+  type OfferedInterface,
+  offeredInterface,
+  type PreparedPort,
+} from './migration-offer.js';
 import { type Operating, type OperationOptions, placeOf } from './operating.js';
 import type { OperationTurns } from './operation-turns.js';
 import {
   type PluggedInterface,
   plugAll,
-  pluggedHere,
   pluggedInterface,
   releaseClaim,
   unplugAll,
+  unplugElsewhere,
 } from './plugged-interface.js';
-import { assertClaimable, isOf, preparedPorts, takeDevices, takenClaim } from './prepared-claim.js';
+import {
+  assertClaimable,
+  isOf,
+  preparedPorts,
+  takeDevices,
+  takenBefore,
+  takenClaim,
+  type WantedClaim,
+} from './prepared-claim.js';
 import type { ResumedState } from './resumed-operation.js';
-import { interfacesHad, stoppedOperation } from './unplugged-guest.js';
+import { interfacesHad, stoppedOperation, unpluggedGuest } from './unplugged-guest.js';
 
 /** What an instance needs in its new size. */
 export interface ResizeRequest extends Omit<BootRequest, 'claim'> {
@@ -92,7 +105,8 @@ export class Resize {
   }
 
   /**
-   * Claims devices for the instance's new size beside those that it has: all or nothing.
+   * Claims devices for the instance's new size beside those that it has: all or nothing. Its guest runs, or
+   * is stopped; of one that is, `unplug` does nothing.
    *
    * @returns the claim, and for each port what is to be written to its binding
    * @throws {TypeError} naming the key that is unknown or has the wrong form
@@ -110,19 +124,7 @@ export class Resize {
     const id = migration as string as ClaimId;
     const devices = { instance, migration, requests, numaCells: cells };
     return await this.#turns.ofInstance('prepare', instance, options, async (operating) => {
-      const { tracker } = operating.host;
-      const before = resizing(operating, instance);
-      if (before !== null) {
-        if (before.step !== 'prepared' || before.detail.claim !== id) throw underWay(before);
-        const claim = await tracker.claim({ id, ...devices, signal: options.signal });
-        return { claim, ports: preparedPorts(operating, claim) };
-      }
-      const all = { claim: id, interfaces, ...devices };
-      assertClaimable(operating, all);
-      const detail = { claim: id, interfaces: interfaces ?? [], guest: null, before: [] };
-      const first = { instance, kind, step: 'claim', detail } as const;
-      const entry = await JournalEntry.begin<Step, Detail>(tracker, first);
-      const claim = await takeDevices(operating, entry, all, options.signal);
+      const claim = await prepare(operating, { claim: id, interfaces, ...devices }, options.signal);
       return { claim, ports: preparedPorts(operating, claim) };
     });
   }
@@ -148,10 +150,11 @@ export class Resize {
       options,
       async (place, operating) => {
         const now = prepared(operating, instance);
-        if (now.step === 'unplugged') return now.detail.before;
+        if (isUnplugged(now)) return now.detail.before;
         if (now.step !== 'prepared' && now.step !== 'unplug') throw underWay(now);
         const entry = new JournalEntry(operating.host.tracker, now);
         if (now.step === 'prepared') {
+          await operating.host.settled(place.reference);
           const before = await interfacesHad(operating, instance, place, options);
           await entry.advance('unplug', { guest: place.reference, before });
         }
@@ -182,14 +185,14 @@ export class Resize {
       options,
       async (place, operating) => {
         const now = prepared(operating, instance);
-        if (!['unplugged', 'plug', 'plugged'].includes(now.step)) throw underWay(now);
+        if (!isUnplugged(now) && now.step !== 'plug' && now.step !== 'plugged') throw underWay(now);
         const entry = new JournalEntry(operating.host.tracker, now);
         await entry.advance('plug', { guest: place.reference });
         try {
           return await plugNew(operating, entry, place, options);
         } catch (error) {
           const isPartial = error instanceof VdpaError && error.outcome === 'partial';
-          if (now.step === 'unplugged' && !isPartial) await entry.advance('unplugged');
+          if (isUnplugged(now) && !isPartial) await entry.advance('unplugged');
           throw error;
         }
       },
@@ -199,30 +202,17 @@ export class Resize {
   /**
    * The instance keeps its new size: gives its old devices back. Repeated, it does nothing.
    *
-   * @returns what its guest has
    * @throws {TypeError} naming the key that is unknown or has the wrong form
-   * @throws {VdpaError} `OPERATION_UNDER_WAY` (it is not complete), `CLAIM_NOT_FOUND`, those of
-   *   `VdpaHost.detach` and of a store's `commit`
+   * @throws {VdpaError} `OPERATION_UNDER_WAY` (it is not complete), `CLAIM_NOT_FOUND` (the new one was
+   *   released meanwhile), those of `VdpaHost.detach` and of a store's `commit`
    */
-  async confirm(
-    instance: InstanceId,
-    guest: string,
-    options: OperationOptions = {},
-  ): Promise<readonly PluggedInterface[]> {
-    return await this.#turns.ofGuest(
-      'confirm',
-      instance,
-      guest,
-      options,
-      async (place, operating) => {
-        const now = resizing(operating, instance);
-        if (now !== null) {
-          if (now.step !== 'plugged' && now.step !== 'confirm') throw underWay(now);
-          await keepNew(operating, now, options);
-        }
-        return await pluggedHere(operating, instance, place, options.signal);
-      },
-    );
+  async confirm(instance: InstanceId, options: OperationOptions = {}): Promise<void> {
+    await this.#turns.ofInstance('confirm', instance, options, async (operating) => {
+      const now = resizing(operating, instance);
+      if (now === null) return;
+      if (now.step !== 'plugged' && now.step !== 'confirm') throw underWay(now);
+      await keepNew(operating, now, options);
+    });
   }
 
   /**
@@ -230,21 +220,57 @@ export class Resize {
    * does not have them. When its old ones had been taken out already it is stopped afterwards, and `start`
    * gives them back. Where nothing is under way it does nothing.
    *
+   * @returns for each port of what it has, what is to be written to its binding again
    * @throws {TypeError} naming the key that is unknown or has the wrong form
    * @throws {VdpaError} `OPERATION_UNDER_WAY` (it is being confirmed, or in another operation), those of
    *   `VdpaHost.detach` and of a store's `commit`
    */
-  async revert(instance: InstanceId, options: OperationOptions = {}): Promise<void> {
-    await this.#turns.ofInstance('revert', instance, options, async (operating) => {
-      // Reverted before.
-      if (operating.host.tracker.operationOf(instance)?.kind === 'stop') return;
-      const now = resizing(operating, instance);
-      if (now === null) return;
-      if (now.step === 'confirm') throw underWay(now);
-      await keepOld(operating, now, options);
+  async revert(instance: InstanceId, options: OperationOptions = {}): Promise<PreparedPort[]> {
+    return await this.#turns.ofInstance('revert', instance, options, async (operating) => {
+      const { tracker } = operating.host;
+      // A stopped one was reverted before.
+      if (tracker.operationOf(instance)?.kind !== 'stop') {
+        const now = resizing(operating, instance);
+        if (now?.step === 'confirm') throw underWay(now);
+        if (now !== null) await keepOld(operating, now, options);
+      }
+      const own = tracker.claims(instance).filter(({ migration }) => migration === null);
+      return own.flatMap((claim) => preparedPorts(operating, claim));
     });
   }
 }
+
+/** Claims what is wanted, over what the instance has, and over a stop. When that has been done, it does nothing. */
+async function prepare(
+  operating: Operating,
+  wanted: WantedClaim,
+  signal: AbortSignal | undefined,
+): Promise<Claim> {
+  const { tracker } = operating.host;
+  const { instance, claim: id, interfaces } = wanted;
+  const operation = tracker.operationOf(instance);
+  if (operation?.kind === kind) {
+    const before = prepared(operating, instance);
+    if (before.step !== 'prepared' || before.detail.claim !== id) throw underWay(before);
+    return await takenBefore(operating, wanted, before.detail.interfaces, signal);
+  }
+  assertClaimable(operating, wanted);
+  const stopped = unpluggedGuest(operating, instance, 'stop');
+  if (stopped !== null && stopped.step !== 'unplugged') throw underWay(stopped);
+  const { guest = null, interfaces: before = [] } = stopped?.detail ?? {};
+  const detail = { claim: id, interfaces: interfaces ?? [], guest, before };
+  const first: Resizing = { instance, kind, step: 'claim', detail };
+  await tracker.setOperation(instance, stopped, first);
+  const entry = new JournalEntry(tracker, first);
+  return await takeDevices(operating, entry, wanted, signal, async () => {
+    if (stopped === null) await entry.end();
+    else await entry.become(stopped);
+  });
+}
+
+/** Also when it was stopped before it was prepared. */
+const isUnplugged = ({ step, detail }: Resizing): boolean =>
+  step === 'unplugged' || (step === 'prepared' && detail.guest !== null);
 
 /** Goes on where a process was killed. */
 export async function resumeResize(
@@ -274,12 +300,14 @@ export async function resumeResize(
     case 'plug':
       break;
   }
+  const where = place();
   try {
-    await plugNew(operating, entry, place(), options);
+    await plugNew(operating, entry, where, options);
     return 'finished';
   } catch (error) {
     if (!saysGuestGone(error)) throw error;
     // It has ended; whether it comes again is for the agent to say.
+    await unplugAll(operating, wantedBy(operating, entry), where, options);
     await entry.advance('unplugged');
     return 'undone';
   }
@@ -308,6 +336,14 @@ async function unplugOld(
   await entry.advance('unplugged');
 }
 
+/** What the guest is to have in its new size. @throws {VdpaError} `CLAIM_NOT_FOUND` */
+function wantedBy(
+  operating: Operating,
+  { detail }: JournalEntry<Step, Detail>,
+): PluggedInterface[] {
+  return interfacesOf(takenClaim(operating, detail.claim), detail.interfaces);
+}
+
 async function plugNew(
   operating: Operating,
   entry: JournalEntry<Step, Detail>,
@@ -315,7 +351,8 @@ async function plugNew(
   options: OperationOptions,
 ): Promise<readonly PluggedInterface[]> {
   const claim = takenClaim(operating, entry.detail.claim);
-  const wanted = interfacesOf(claim, entry.detail.interfaces);
+  const wanted = wantedBy(operating, entry);
+  await unplugElsewhere(operating, wanted, place, options);
   const own = await plugAll(operating, wanted, place, options);
   await operating.host.tracker.allocate({ claim: claim.id, fence: claim.fence });
   await entry.advance('plugged');
@@ -329,14 +366,19 @@ async function keepNew(
 ): Promise<void> {
   const { tracker } = operating.host;
   const entry = new JournalEntry(tracker, now);
-  const { id, fence } = takenClaim(operating, now.detail.claim);
-  if (now.step !== 'confirm') await entry.advance('confirm');
-  for (const claim of tracker.claims(now.instance)) {
-    // Also when it is the instance's own already.
-    if (claim.migration !== null || claim.id === id) continue;
-    await releaseClaim(operating, claim, options);
+  const { claim: id } = now.detail;
+  if (now.step !== 'confirm') {
+    takenClaim(operating, id);
+    await entry.advance('confirm');
   }
-  await tracker.adopt({ claim: id, fence });
+  const kept = tracker.claimOf(id);
+  for (const claim of tracker.claims(now.instance)) {
+    // What it has got since is none of its old devices; the new ones may be its own already.
+    const isOld = claim.migration === null && (kept === null || claim.fence < kept.fence);
+    if (isOld) await releaseClaim(operating, claim, options);
+  }
+  // Once it is decided, one that was given back by force is missing, not in the way.
+  if (kept !== null) await tracker.adopt({ claim: id, fence: kept.fence });
   await entry.end();
 }
 

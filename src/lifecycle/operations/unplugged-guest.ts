@@ -86,12 +86,18 @@ export async function takeOut(
     }
     return before.detail.interfaces;
   }
-  const interfaces =
+  const listed = async () =>
     kind === 'stop'
       ? await interfacesHad(operating, instance, place, options)
       : await pluggedInterfaces(tracker, instance, place, options.signal);
+  let interfaces = await listed();
   const entry = await begin(operating, { instance, kind, migration }, 'unplug', place, interfaces);
   try {
+    // From now on no attach is begun by hand; one that was, is to go out as well.
+    if (await operating.host.settled(place.reference)) {
+      interfaces = await listed();
+      await entry.advance('unplug', { interfaces });
+    }
     await unplugAll(operating, interfaces, place, options);
   } catch (error) {
     throw await pluggedAgain(operating, entry, place, error);

@@ -259,7 +259,7 @@ describe('a server with a vDPA port', () => {
     await here.operations.resize.complete(vm1, here.reference);
     expect(await free()).toEqual([2, 5]);
     expect(await here.inGuest()).toHaveLength(1);
-    await here.operations.resize.confirm(vm1, here.reference);
+    await here.operations.resize.confirm(vm1);
     expect(await free()).toEqual([3, 5]);
     expect(await here.inGuest()).toHaveLength(1);
   });

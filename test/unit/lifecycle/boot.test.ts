@@ -277,6 +277,19 @@ describe('an instance that is stopped', () => {
     assertRuns();
   });
 
+  test('of which one port was detached after its end leaves the network with the others', async () => {
+    await booted();
+    ends();
+    const ofPort = { instance: vm1, port: 'p1' as PortId };
+    const { network, guests } = host;
+    await host
+      .plugs()
+      .detach(ofPort, { driver: guests, guest: vm1, reference: guest }, { network });
+    expect(tracker.claims()).toMatchObject([{ guest, devices: [{}] }]);
+    await operations.delete(vm1);
+    assertNothingLeft();
+  });
+
   test('and comes back under another reference gets the same there', async () => {
     await booted();
     ends();

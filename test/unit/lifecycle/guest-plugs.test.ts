@@ -181,6 +181,25 @@ describe('an attach', () => {
     expect(tracker.record(second)?.status).toBe('available');
   });
 
+  test('that fails gives back nothing that the guest had before', async () => {
+    const attachAll = async (options: AttachOptions) => await attach({ ...options });
+    await plugs.attach({ claim: claim.id, devices: [first] }, place(), { network });
+    guests.failing = (line) =>
+      line === `attach ${second}` ? new VdpaError('GUEST_SLOT_MISSING', 'no port') : null;
+    await expect(attachAll({ onFailure: 'release' })).rejects.toMatchObject({
+      code: 'GUEST_SLOT_MISSING',
+    });
+    expect(inGuest()).toEqual([first]);
+    expect(ofClaim()).toMatchObject({ devices: [{ deviceId: first }], guest: 'made-up:vm1' });
+    // Before anybody knows what it has, all of it may be there.
+    guests.failing = () => null;
+    guests.versionsOf = { qemu: '4.2', libvirt: null };
+    await expect(attachAll({ onFailure: 'release' })).rejects.toMatchObject({
+      code: 'NOT_SUPPORTED',
+    });
+    expect(ofClaim()).toMatchObject({ devices: [{ deviceId: first }], guest: 'made-up:vm1' });
+  });
+
   test('of a port finds the claim that has a device for it, not one that has given it back', async () => {
     await attach();
     const ofPort = { instance: vm1, port: port('port1') };

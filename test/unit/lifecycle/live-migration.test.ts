@@ -265,7 +265,10 @@ describe('a live migration', () => {
 
   test('whose claim was released by force says so until it is aborted', async () => {
     await from.liveMigration.unplug(await prepared(), guest);
-    await destination.tracker.release({ instance: vm1 });
+    await expect(destination.tracker.release({ instance: vm1 })).rejects.toMatchObject({
+      code: 'OPERATION_UNDER_WAY',
+    });
+    await destination.tracker.release({ instance: vm1, force: true });
     destination.guests.guests.set(vm1, new Map());
     for (const _ of [1, 2]) {
       await expect(to.liveMigration.completeAtDestination(vm1, guest)).rejects.toMatchObject({

@@ -91,8 +91,8 @@ describe('an instance that is resized on its host', () => {
     ]);
     expect(await tracker.reconcile({ instances: [vm1] })).toEqual([]);
     expect(await operations.resumeOperations()).toMatchObject([{ kind: 'resize', state: 'kept' }]);
-    expect(await operations.resize.confirm(vm1, guest)).toEqual(there);
-    expect(await operations.resize.confirm(vm1, guest)).toEqual(there);
+    await operations.resize.confirm(vm1);
+    await operations.resize.confirm(vm1);
     assertNew();
   });
 
@@ -127,7 +127,7 @@ describe('an instance that is resized on its host', () => {
     ends();
     runs();
     await operations.resize.complete(vm1, guest);
-    await operations.resize.confirm(vm1, guest);
+    await operations.resize.confirm(vm1);
     assertNew();
   });
 
@@ -141,7 +141,7 @@ describe('an instance that is resized on its host', () => {
     expect(inGuest()).toEqual([]);
     host.guests.failing = () => null;
     await operations.resize.complete(vm1, guest);
-    await operations.resize.confirm(vm1, guest);
+    await operations.resize.confirm(vm1);
     assertNew();
   });
 
@@ -160,7 +160,7 @@ describe('an instance that is resized on its host', () => {
     await operations.resize.prepare(vm1, wanted);
     for (const call of [
       () => operations.resize.complete(vm1, guest),
-      () => operations.resize.confirm(vm1, guest),
+      () => operations.resize.confirm(vm1),
       () => operations.suspend(vm1, guest),
       () => operations.resize.prepare(vm1, { ...wanted, migration: 'other' as MigrationId }),
     ]) {
@@ -168,6 +168,81 @@ describe('an instance that is resized on its host', () => {
     }
     await operations.resize.revert(vm1);
     assertOld();
+  });
+
+  test('is stopped, and is resized as it is; or is stopped again', async () => {
+    await operations.stop(vm1, guest);
+    ends();
+    await expect(
+      operations.resize.prepare(vm1, { migration, requests: [vdpaRequest(9)] }),
+    ).rejects.toMatchObject({ code: 'CLAIM_UNSATISFIABLE' });
+    expect(tracker.operationOf(vm1)).toMatchObject({ kind: 'stop', step: 'unplugged' });
+    await operations.resize.prepare(vm1, wanted);
+    const ports = await operations.resize.revert(vm1);
+    expect(ports.map(({ port }) => port)).toEqual(['p1', 'p2']);
+    expect(tracker.operationOf(vm1)).toMatchObject({ kind: 'stop', step: 'unplugged' });
+    await operations.resize.prepare(vm1, wanted);
+    expect(await operations.resize.unplug(vm1, guest)).toHaveLength(2);
+    runs();
+    await operations.resize.complete(vm1, guest);
+    ends();
+    // Also when its guest has ended meanwhile.
+    await operations.resize.confirm(vm1);
+    runs();
+    await operations.start(vm1, guest);
+    assertNew();
+  });
+
+  test('keeps what it has got since, when it is confirmed', async () => {
+    await operations.resize.prepare(vm1, wanted);
+    await restarted(operations);
+    const own = await tracker.claim({
+      id: claimId('c9'),
+      instance: vm1,
+      requests: [vdpaRequest(1)],
+    });
+    await operations.resize.confirm(vm1);
+    expect(tracker.claimOf(own.id)).toMatchObject({ id: 'c9' });
+  });
+
+  test('whose new claim was given back by force ends all the same, once it is confirmed', async () => {
+    await operations.resize.prepare(vm1, wanted);
+    await restarted(operations);
+    const now = tracker.operationOf(vm1);
+    await tracker.setOperation(vm1, now, { ...(now as never as object), step: 'confirm' } as never);
+    await tracker.release({ claim: claimId(migration), force: true });
+    await operations.resize.confirm(vm1);
+    expect(tracker.operations()).toEqual([]);
+    expect(tracker.claims()).toEqual([]);
+  });
+
+  test('whose guest nobody knows any more is not taken to have ended', async () => {
+    await operations.resize.prepare(vm1, wanted);
+    await restarted(operations);
+    const now = tracker.operationOf(vm1);
+    await tracker.setOperation(vm1, now, {
+      ...(now as never as object),
+      step: 'plug',
+      detail: { ...now?.detail, guest: 'unknown' },
+    } as never);
+    expect(await operations.resumeOperations()).toMatchObject([
+      { state: 'unknown', error: { code: 'GUEST_NOT_FOUND' } },
+    ]);
+    expect(tracker.operationOf(vm1)).toMatchObject({ step: 'plug' });
+  });
+
+  test('is refused interfaces that no request is for, and other ones than before', async () => {
+    const one = { requestId: 'for-p1' as never, index: 0, queuePairs: 1, mtu: null };
+    for (const wrong of [{ index: 1 }, { requestId: 'for-p9' as never }]) {
+      await expect(
+        operations.resize.prepare(vm1, { ...wanted, interfaces: [{ ...one, ...wrong }] }),
+      ).rejects.toThrow(TypeError);
+    }
+    assertOld();
+    await operations.resize.prepare(vm1, { ...wanted, interfaces: [one] });
+    await expect(
+      operations.resize.prepare(vm1, { ...wanted, interfaces: [{ ...one, mtu: 1400 }] }),
+    ).rejects.toMatchObject({ code: 'CLAIM_CONFLICT' });
   });
 
   test('is deleted in the middle of it', async () => {
@@ -226,7 +301,7 @@ describe('an agent that is killed in a resize', () => {
   const resized = async (it: InstanceOperations): Promise<void> => {
     await it.resize.prepare(vm1, wanted);
     await restarted(it);
-    await it.resize.confirm(vm1, guest);
+    await it.resize.confirm(vm1);
   };
   /** As it was, for the next round. */
   const again = async (): Promise<void> => {
@@ -256,7 +331,7 @@ describe('an agent that is killed in a resize', () => {
             if (!host.guests.guests.has(vm1)) runs();
             await operations.resize.complete(vm1, guest);
           }
-          await operations.resize.confirm(vm1, guest);
+          await operations.resize.confirm(vm1);
           assertNew();
         }
         await again();

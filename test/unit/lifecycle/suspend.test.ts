@@ -140,7 +140,12 @@ describe('a suspended instance', () => {
 
   test('gets back nothing that was given back meanwhile', async () => {
     await operations.suspend(vm1, guest);
-    await tracker.release({ claim: claimId('c1') });
+    for (const selection of [{ claim: claimId('c1') }, { instance: vm1 }, { device: devices[0] }]) {
+      await expect(tracker.release(selection as never)).rejects.toMatchObject({
+        code: 'OPERATION_UNDER_WAY',
+      });
+    }
+    await tracker.release({ claim: claimId('c1'), force: true });
     await operations.resume(vm1, guest);
     expect(inGuest().map(({ device }) => device)).toEqual([devices[2]]);
   });
@@ -223,6 +228,25 @@ describe('a snapshot', () => {
 });
 
 describe('whoever attaches or detaches by hand', () => {
+  test('just before a suspend has it out again', async () => {
+    const place = { driver: guests, guest: vm1, reference: guest };
+    const plugs = host.plugs();
+    const { id } = await tracker.claim({
+      id: claimId('c9'),
+      instance: vm1,
+      requests: [vdpaRequest(1)],
+    });
+    // It is on its way into the guest, which does not show it yet.
+    const attached = plugs.attach({ claim: id }, place, {});
+    const suspended = host.started(undefined, false, plugs).suspend(vm1, guest);
+    await attached;
+    const had = await suspended;
+    expect(had).toHaveLength(4);
+    expect(inGuest()).toEqual([]);
+    await started().resume(vm1, guest);
+    expect(inGuest()).toHaveLength(4);
+  });
+
   test('is refused while the instance is in an operation', async () => {
     await started().suspend(vm1, guest);
     const place = { driver: guests, guest: vm1, reference: guest };

@@ -62,16 +62,17 @@ export class AgentHost {
   }
 
   /** A process of the agent: what it knows by itself goes with it. */
-  started(killer = new Killer(), after = false): InstanceOperations {
+  started(killer = new Killer(), after = false, own: GuestPlugs | null = null): InstanceOperations {
     const driver = killer.of(this.guests, ['attach', 'detach'], after);
     const calls = ['adopt', 'allocate', 'claim', 'release', 'setGuest', 'setOperation'] as const;
     const tracker = killer.of(this.tracker, calls, after);
-    const plugs = this.plugs(tracker);
+    const plugs = own ?? this.plugs(tracker);
     return new InstanceOperations(
       {
         tracker,
         attach: async (selection, at, options = {}) => await plugs.attach(selection, at, options),
         detach: async (selection, at, options = {}) => await plugs.detach(selection, at, options),
+        settled: async (reference) => await plugs.settled(reference),
         bindingProfile: (id) => {
           const device = this.tracker.record(id)?.device;
           if (device === undefined) throw new VdpaError('DEVICE_NOT_FOUND', id);
