@@ -28,12 +28,13 @@ export class Settlement {
       log[resumed.error === null ? 'info' : 'warn'](resumed, 'operation of before');
     }
     for (const definition of instances.all()) await this.#tried(definition);
+    // First: what a guest may still have is not given back.
+    for (const recovered of await host.recoverGuests({ place: places.place, network })) {
+      log[recovered.error === null ? 'info' : 'warn'](recovered, 'claim and guest');
+    }
     const living = { ...this.#living(), asOf: host.tracker.fence };
     for (const { id, instance } of await host.reconcile(living)) {
       log.warn({ claim: id, instance }, 'claim of nobody given back');
-    }
-    for (const recovered of await host.recoverGuests({ place: places.place, network })) {
-      log[recovered.error === null ? 'info' : 'warn'](recovered, 'claim and guest');
     }
     for (const { instance } of instances.all()) await this.#ports.settle(instance);
   }

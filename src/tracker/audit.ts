@@ -3,7 +3,7 @@ import type { Claim, ClaimId } from './claim.js';
 import type { DeviceRecord } from './device-record.js';
 import { Draft, pfOf } from './draft.js';
 import type { Ledger } from './ledger.js';
-import { type Living, orphansOf } from './orphans.js';
+import { isForfeit, type Living, orphansOf } from './orphans.js';
 import { firstStatus, isHeld } from './transitions.js';
 
 export type TrackerFindingCode =
@@ -82,12 +82,15 @@ function claimFindings(claim: Claim, ledger: Ledger, isOrphan: boolean): Tracker
   if (isOrphan) {
     const whose =
       claim.migration === null ? `instance ${claim.instance}` : `migration ${claim.migration}`;
+    const count = claim.devices.length === 1 ? 'a device' : `${claim.devices.length} devices`;
+    const inGuest =
+      claim.guest === null ? '' : `; guest ${claim.guest} may have it: detach it there first`;
     findings.push({
       code: 'claim-orphaned',
-      message: `claim ${claim.id} has ${claim.devices.length === 1 ? 'a device' : `${claim.devices.length} devices`} for ${whose}, which is not there`,
+      message: `claim ${claim.id} has ${count} for ${whose}, which is not there${inGuest}`,
       deviceId: null,
       claimId: claim.id,
-      healable: true,
+      healable: isForfeit(claim),
     });
   }
   for (const { deviceId } of claim.devices) {

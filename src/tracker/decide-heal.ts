@@ -2,7 +2,7 @@ import { becomeReported, giveBack } from './decide-release.js';
 import type { Decision } from './decision.js';
 import { Draft } from './draft.js';
 import type { Ledger } from './ledger.js';
-import { type Living, orphansOf } from './orphans.js';
+import { isForfeit, type Living, orphansOf } from './orphans.js';
 import { settleStatus } from './settle-status.js';
 import { freeDevice, isHeld } from './transitions.js';
 
@@ -14,7 +14,7 @@ export function decideHeal(ledger: Ledger, living: Living | null): Decision {
     const devices = claim.devices.filter(
       ({ deviceId }) => draft.device(deviceId)?.claimId === claim.id,
     );
-    if (isOrphan(claim)) giveBack(draft, ledger, { claim, devices: null });
+    if (isOrphan(claim) && isForfeit(claim)) giveBack(draft, ledger, { claim, devices: null });
     else if (devices.length < claim.devices.length) {
       draft.setClaim(claim.id, devices.length === 0 ? null : { ...claim, devices });
     }

@@ -18,6 +18,9 @@ export interface Living {
   readonly asOf?: number | undefined;
 }
 
+/** Of an orphan: whether it is given back. What a guest may still have is nobody else's yet. */
+export const isForfeit = ({ guest }: Claim): boolean => guest === null;
+
 /**
  * Tells of a claim whether nobody who lives has it. One that was made for a migration lives and dies with
  * that; an instance's own lives as long as the instance does, here or on its way.

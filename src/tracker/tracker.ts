@@ -40,7 +40,7 @@ import type { Decision } from './decision.js';
 import type { DeviceRecord } from './device-record.js';
 import { type Admission, Ledger } from './ledger.js';
 import { noLongerUnderWay, type Operation, underWay } from './operation.js';
-import { type Living, orphansOf } from './orphans.js';
+import { isForfeit, type Living, orphansOf } from './orphans.js';
 import { assertRequests, ownRequests } from './own-requests.js';
 import { type PoolSummary, poolSummaries } from './pool-summary.js';
 import type { Store } from './store.js';
@@ -320,7 +320,8 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
   }
 
   /**
-   * Gives back what belongs to none of the instances and migrations that live.
+   * Gives back what belongs to none of the instances and migrations that live, but for what a guest may still
+   * have: that is detached first.
    *
    * @returns the claims that were given back
    * @throws {TypeError} as `audit`
@@ -329,7 +330,8 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
   async reconcile(living: Living): Promise<Claim[]> {
     assertLiving(living);
     if (this.#mustWait()) await this.#ready();
-    const orphans = this.#ledger.claims().filter(orphansOf(living, this.#ledger));
+    const isOrphan = orphansOf(living, this.#ledger);
+    const orphans = this.#ledger.claims().filter((claim) => isOrphan(claim) && isForfeit(claim));
     await this.#giveBack(orphans.map((claim) => ({ claim, devices: null })));
     return orphans;
   }

@@ -451,6 +451,26 @@ describe('reconciling', () => {
     expect(tracker.audit(living)).toEqual([]);
   });
 
+  test('spares what a guest may still have, until it is out of that', async () => {
+    const tracker = await trackerOf(card('06', 4));
+    const claim = await tracker.claim({ instance: vm1, requests: [vdpaRequest()] });
+    await tracker.setGuest({ claim: claim.id }, 'qmp:/run/vm1.qmp');
+    const none = { instances: [] };
+    expect(tracker.audit(none)).toMatchObject([
+      {
+        code: 'claim-orphaned',
+        healable: false,
+        message: expect.stringContaining('qmp:/run/vm1.qmp'),
+      },
+    ]);
+    expect(await tracker.reconcile(none)).toEqual([]);
+    expect(await tracker.heal(none)).toEqual([]);
+    expect(tracker.claims()).toMatchObject([{ id: claim.id }]);
+    await tracker.setGuest({ claim: claim.id }, null);
+    expect(await tracker.heal(none)).toMatchObject([{ code: 'claim-orphaned' }]);
+    expect(tracker.claims()).toEqual([]);
+  });
+
   test('spares what was claimed after the lists were read', async () => {
     const tracker = await trackerOf(card('06', 2));
     await tracker.claim({ instance: vm1, requests: [vdpaRequest()] });
