@@ -5,22 +5,17 @@ import { listOf, name, nullable, shape } from '../../tracker/form.js';
 import { type Operation, underWay } from '../../tracker/operation.js';
 import type { GuestPlace } from '../guest-place.js';
 import { entryOf, JournalEntry, type OperationOf } from './journal-entry.js';
-import { interfacesOf, type OfferedInterface, offeredInterface } from './migration-offer.js';
+import { type OfferedInterface, offeredInterface } from './migration-offer.js';
 import { type Operating, type OperationOptions, placeOf } from './operating.js';
-import {
-  type PluggedInterface,
-  plugAll,
-  pluggedHere,
-  releaseClaim,
-  unplugAll,
-  unplugElsewhere,
-} from './plugged-interface.js';
+import { type PluggedInterface, pluggedHere, releaseClaim } from './plugged-interface.js';
 import {
   assertClaimable,
   isOf,
+  plugTaken,
   takeDevices,
   takenBefore,
   takenClaim,
+  unplugTaken,
   type WantedClaim,
 } from './prepared-claim.js';
 import type { ResumedState } from './resumed-operation.js';
@@ -172,18 +167,10 @@ export async function resumeArrival(
   } catch (error) {
     if (!saysGuestGone(error)) throw error;
     // It has ended; whether it comes again is for the agent to say.
-    await unplugAll(operating, wantedBy(operating, entry), place, options);
+    await unplugTaken(operating, arrival.detail, place, options);
     await entry.advance('prepared');
     return 'undone';
   }
-}
-
-/** What the guest is to have. @throws {VdpaError} `CLAIM_NOT_FOUND` */
-function wantedBy(
-  operating: Operating,
-  { detail }: JournalEntry<Step, Detail>,
-): PluggedInterface[] {
-  return interfacesOf(takenClaim(operating, detail.claim), detail.interfaces);
 }
 
 async function finish(
@@ -194,18 +181,14 @@ async function finish(
 ): Promise<readonly PluggedInterface[]> {
   const { tracker } = operating.host;
   const claim = takenClaim(operating, entry.detail.claim);
-  const selection = { claim: claim.id, fence: claim.fence };
-  const wanted = wantedBy(operating, entry);
   let own: PluggedInterface[];
   try {
-    await unplugElsewhere(operating, wanted, place, options);
-    own = await plugAll(operating, wanted, place, options);
+    own = await plugTaken(operating, entry.detail, place, options);
   } catch (error) {
     if (!(error instanceof VdpaError) || claim.migration === null) throw error;
     throw restated(error, `migration ${claim.migration}: ${error.message}`, { cause: error });
   }
-  await tracker.allocate(selection);
-  await tracker.adopt(selection);
+  await tracker.adopt({ claim: claim.id, fence: claim.fence });
   await entry.end();
   return own;
 }

@@ -4,10 +4,17 @@ import type { DeviceRequest } from '../../policy/device-request.js';
 import type { Claim, ClaimId, InstanceId, MigrationId } from '../../tracker/claim.js';
 import { assertRequests } from '../../tracker/own-requests.js';
 import { claimedInterfaces } from '../claimed-interface.js';
+import type { GuestPlace } from '../guest-place.js';
 import type { JournalEntry } from './journal-entry.js';
-import type { OfferedInterface, PreparedPort } from './migration-offer.js';
-import type { Operating } from './operating.js';
-import { notUndone } from './plugged-interface.js';
+import { interfacesOf, type OfferedInterface, type PreparedPort } from './migration-offer.js';
+import type { Operating, OperationOptions } from './operating.js';
+import {
+  notUndone,
+  type PluggedInterface,
+  plugAll,
+  unplugAll,
+  unplugElsewhere,
+} from './plugged-interface.js';
 
 /** What an instance is to have here: all that it gets is one claim. */
 export interface WantedClaim {
@@ -112,6 +119,49 @@ export function takenClaim({ host: { tracker } }: Operating, id: ClaimId): Claim
     `there is no claim ${id}: it has been released meanwhile; abort what it was made for`,
     { retry: 'never' },
   );
+}
+
+/** What a guest is to have of a claim. */
+interface TakenInterfaces {
+  readonly claim: ClaimId;
+  readonly interfaces: readonly OfferedInterface[];
+}
+
+/**
+ * Gives a guest what was taken for it, all or nothing, wherever it was before; then it is allocated.
+ *
+ * @returns what it has
+ * @throws {VdpaError} `CLAIM_NOT_FOUND`, those of `VdpaHost.attach`
+ */
+export async function plugTaken(
+  operating: Operating,
+  taken: TakenInterfaces,
+  place: GuestPlace,
+  options: OperationOptions,
+): Promise<PluggedInterface[]> {
+  const { id, fence } = takenClaim(operating, taken.claim);
+  const wanted = takenInterfaces(operating, taken);
+  await unplugElsewhere(operating, wanted, place, options);
+  const own = await plugAll(operating, wanted, place, options);
+  await operating.host.tracker.allocate({ claim: id, fence });
+  return own;
+}
+
+/** Takes it out again, also of a guest that has ended. @throws {VdpaError} those of `VdpaHost.detach` */
+export async function unplugTaken(
+  operating: Operating,
+  taken: TakenInterfaces,
+  place: GuestPlace,
+  options: OperationOptions,
+): Promise<void> {
+  await unplugAll(operating, takenInterfaces(operating, taken), place, options);
+}
+
+function takenInterfaces(
+  operating: Operating,
+  { claim, interfaces }: TakenInterfaces,
+): PluggedInterface[] {
+  return interfacesOf(takenClaim(operating, claim), interfaces);
 }
 
 /** What is to be written to the bindings of the claim's ports on this host. */

@@ -8,29 +8,24 @@ import { numaCells } from '../../tracker/store-form.js';
 import type { GuestPlace } from '../guest-place.js';
 import type { BootRequest, PreparedBoot } from './boot.js';
 import { entryOf, JournalEntry, type OperationOf } from './journal-entry.js';
-import {
-  interfacesOf,
-  type OfferedInterface,
-  offeredInterface,
-  type PreparedPort,
-} from './migration-offer.js';
+import { type OfferedInterface, offeredInterface, type PreparedPort } from './migration-offer.js';
 import { type Operating, type OperationOptions, placeOf } from './operating.js';
 import type { OperationTurns } from './operation-turns.js';
 import {
   type PluggedInterface,
-  plugAll,
   pluggedInterface,
   releaseClaim,
   unplugAll,
-  unplugElsewhere,
 } from './plugged-interface.js';
 import {
   assertClaimable,
   isOf,
+  plugTaken,
   preparedPorts,
   takeDevices,
   takenBefore,
   takenClaim,
+  unplugTaken,
   type WantedClaim,
 } from './prepared-claim.js';
 import type { ResumedState } from './resumed-operation.js';
@@ -307,7 +302,7 @@ export async function resumeResize(
   } catch (error) {
     if (!saysGuestGone(error)) throw error;
     // It has ended; whether it comes again is for the agent to say.
-    await unplugAll(operating, wantedBy(operating, entry), where, options);
+    await unplugTaken(operating, now.detail, where, options);
     await entry.advance('unplugged');
     return 'undone';
   }
@@ -336,25 +331,13 @@ async function unplugOld(
   await entry.advance('unplugged');
 }
 
-/** What the guest is to have in its new size. @throws {VdpaError} `CLAIM_NOT_FOUND` */
-function wantedBy(
-  operating: Operating,
-  { detail }: JournalEntry<Step, Detail>,
-): PluggedInterface[] {
-  return interfacesOf(takenClaim(operating, detail.claim), detail.interfaces);
-}
-
 async function plugNew(
   operating: Operating,
   entry: JournalEntry<Step, Detail>,
   place: GuestPlace,
   options: OperationOptions,
 ): Promise<readonly PluggedInterface[]> {
-  const claim = takenClaim(operating, entry.detail.claim);
-  const wanted = wantedBy(operating, entry);
-  await unplugElsewhere(operating, wanted, place, options);
-  const own = await plugAll(operating, wanted, place, options);
-  await operating.host.tracker.allocate({ claim: claim.id, fence: claim.fence });
+  const own = await plugTaken(operating, entry.detail, place, options);
   await entry.advance('plugged');
   return own;
 }
