@@ -49,6 +49,9 @@ function guestCommand(options) {
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
     // PCIe's own hot-plug: without an operating system, that of ACPI never tells of a removal.
     ...['-global', 'ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off'],
+    // A guest that has come from elsewhere announces itself over the control queue, which the lab's NIC
+    // never serves: it would wait there for good.
+    ...['-global', 'virtio-net-device.guest_announce=off'],
     ...Array.from({ length: ports }, (_, port) => [
       '-device',
       `pcie-root-port,id=rp${port},chassis=${port + 1},slot=${port + 1}`,
