@@ -18,6 +18,7 @@ import { findLibvirt } from './libvirt.mjs';
 const mountScript = fileURLToPath(new URL('mount.sh', import.meta.url));
 /** For what hangs. */
 const virshMs = 120_000;
+const readyMs = 300_000;
 
 /**
  * @typedef {object} DomainOptions
@@ -72,12 +73,20 @@ export class LibvirtDaemon {
     await this.#end('SIGKILL');
   }
 
-  /** Resolves when it answers. */
+  /**
+   * Resolves when it answers.
+   *
+   * @throws {LabError} with its log, when it has ended or does not in time
+   */
   async ready() {
-    while (!this.#answers()) {
-      if (this.#daemon?.exitCode !== null) {
-        const log = readFileSync(join(this.#folder, 'daemon.log'), 'utf8');
-        throw new LabError(`libvirtd ended:\n${log}`);
+    const deadline = performance.now() + readyMs;
+    for (;;) {
+      const wrong = this.#fault();
+      if (wrong === null) return;
+      const hasEnded = this.#daemon?.exitCode !== null;
+      if (hasEnded || performance.now() > deadline) {
+        const log = readFileSync(join(this.#folder, 'daemon.log'), 'utf8').slice(-2000);
+        throw new LabError(`${hasEnded ? 'libvirtd ended' : `libvirtd: ${wrong}`}:\n${log}`);
       }
       await sleep(500);
     }
@@ -140,12 +149,13 @@ export class LibvirtDaemon {
     await once(this.#holder.stdout, 'data');
   }
 
-  #answers() {
+  /** @returns {string | null} what it has to say against being asked; null: it answers */
+  #fault() {
     try {
       this.virsh('version');
-      return true;
-    } catch {
-      return false;
+      return null;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
     }
   }
 

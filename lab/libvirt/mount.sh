@@ -7,6 +7,12 @@
 set -e
 folder=$1
 root=$2
+# Some packages have their libraries in /lib, which is /usr/lib by now.
+for dir in bin sbin lib lib64; do
+  [ -d "$root/$dir" ] || continue
+  mkdir -p "$folder/upper/usr/$dir"
+  cp -a "$root/$dir/." "$folder/upper/usr/$dir/"
+done
 for dir in usr etc var; do
   mkdir -p "$folder/upper/$dir" "$folder/work/$dir" "$folder/none"
   over=$root/$dir

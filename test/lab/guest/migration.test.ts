@@ -212,9 +212,9 @@ test('a running guest moves to another QEMU, and has the other host’s devices 
   expect(after).toBeGreaterThan(before);
   expect(await here.running.say('cat /proc/sys/kernel/random/boot_id')).toBe(bootId);
   await seesBoth();
-  // The guest's own clock: both were there, none, and both again.
+  // The guest's own clock: both were there, none, and both again; of two that come at once it sees no one.
   const story = (await here.running.say('tr "\\n" " " </nics')).trim().split(' ').slice(-5);
-  expect(story.map((each) => each.split(':')[1])).toEqual(['2', '1', '0', '1', '2']);
+  expect(story.map((each) => each.split(':')[1]).join(' ')).toMatch(/2 (1 )?0 (1 )?2$/);
   const times = story.map((each) => Number(each.split(':')[0]));
   expect(times).toEqual(times.toSorted((a, b) => a - b));
   const own = await here.host.claims();

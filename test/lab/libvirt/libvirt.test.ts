@@ -47,7 +47,7 @@ describe.each(suites)('libvirt of the %s', (suite) => {
     libvirt = await LibvirtDaemon.start(suite);
   });
   afterAll(async () => {
-    await libvirt.close();
+    await libvirt?.close();
   });
 
   eachOnBareHost();
