@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ask } from '../../../examples/compute-agent/client.js';
 import { Monitor } from '../../../examples/compute-agent/monitor.js';
@@ -18,6 +19,7 @@ import {
   enableVfs,
   ended,
   exists,
+  long,
   pfA,
   pfB,
   until,
@@ -45,19 +47,23 @@ class Side {
   readonly #log: string[] = [];
   #agent: ChildProcess | null = null;
 
-  constructor(pf: string, migrationBandwidth: number) {
+  constructor(pf: string) {
     this.#pf = pf;
+    writeFileSync(join(this.folder, 'config.json'), JSON.stringify(this.#tracking));
+  }
+
+  /** @param migrationBandwidth in bytes per second */
+  #configure(migrationBandwidth: number): void {
     const own = new GuestConsole('{folder}/{instance}.console').arguments;
     const qemu = guestCommandLine({
       ...{ boot: true, ports: 3, serial: 'chardev:console', arguments: own },
     });
     const { socket } = this;
-    const config = { host: pf, ...this.#tracking, socket, folder: this.#instances };
+    const config = { host: this.#pf, ...this.#tracking, socket, folder: this.#instances };
     writeFileSync(
       join(this.folder, 'agent.json'),
       JSON.stringify({ ...config, qemu, migrationBandwidth }),
     );
-    writeFileSync(join(this.folder, 'config.json'), JSON.stringify(this.#tracking));
   }
 
   get #tracking() {
@@ -74,7 +80,8 @@ class Side {
     }
   }
 
-  async start(): Promise<void> {
+  async start(migrationBandwidth: number = 2 ** 30): Promise<void> {
+    this.#configure(migrationBandwidth);
     const agent = spawn(process.execPath, [program, join(this.folder, 'agent.json')], {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
@@ -155,9 +162,7 @@ let here: Side;
 let there: Side;
 
 beforeEach(() => {
-  here = new Side(pfA, 2 ** 30);
-  // As slow as it gets: what leaves here is under way for as long as it takes to kill somebody.
-  there = new Side(pfB, 2 ** 16);
+  [here, there] = [new Side(pfA), new Side(pfB)];
 });
 afterEach(async () => {
   for (const side of [here, there]) {
@@ -183,7 +188,8 @@ const bootId = async (side: Side): Promise<string> =>
 test('two agents carry a guest through its life, and a killed one’s successor goes on', async () => {
   here.makeDevices(3);
   there.makeDevices(2);
-  await Promise.all([here.start(), there.start()]);
+  // As slow as it gets: what leaves there is under way for as long as it takes to kill somebody.
+  await Promise.all([here.start(), there.start(2 ** 16)]);
 
   const booted = { instance, ports: [first, second], networks: [network] };
   expect(await here.ask('boot', booted)).toMatchObject({
@@ -240,3 +246,59 @@ test('two agents carry a guest through its life, and a killed one’s successor 
   expect(await there.stop()).toBe(0);
   expect(await there.claims()).toEqual([]);
 }, 1_800_000);
+
+/** Where the guest has come to rest, once all that was left in the middle has been settled. */
+async function settled(sides: readonly Side[]): Promise<Side> {
+  for (;;) {
+    const lists = await Promise.all(sides.map(async (side) => await side.list()));
+    const owner = sides[lists.findIndex(([one]) => one?.phase === 'running')];
+    if (owner !== undefined && lists.flat().length === 1) return owner;
+    for (const side of sides) await side.ask('settle', { instance }).catch(() => {});
+    await setTimeout(500);
+  }
+}
+
+test('an agent that is killed at any moment of a migration leaves one guest, with all that it had', async () => {
+  const sides = [here, there];
+  for (const side of sides) {
+    side.makeDevices(2);
+    await side.start();
+  }
+  await here.ask('boot', { instance, ports: [first, second], networks: [network] });
+  await until(() => here.console.nics !== null);
+  await sees(here, 2);
+  const id = await bootId(here);
+  const begun = performance.now();
+  await here.ask('migrate', { instance, to: there.socket });
+  const wholeMs = performance.now() - begun;
+  let owner: Side = there;
+
+  const rounds = long ? 10 : 1;
+  for (let round = 0; round < rounds; round++) {
+    const other = owner === here ? there : here;
+    // By turns the agent that the guest goes to, and the one that it leaves.
+    const victim = round % 2 === 0 ? other : owner;
+    const migrated = ask(owner.socket, 'migrate', { instance, to: other.socket });
+    const ended = migrated.then(
+      () => {},
+      () => {},
+    );
+    await setTimeout((wholeMs * (round + 0.5)) / rounds);
+    await victim.kill();
+    await ended;
+    await victim.start();
+    owner = await settled(sides);
+    await sees(owner, 2);
+    expect(await bootId(owner)).toBe(id);
+    expect((await owner.list()).map(({ phase, ports }) => [phase, ports.length])).toEqual([
+      ['running', 2],
+    ]);
+  }
+
+  const other = owner === here ? there : here;
+  expect(await other.stop()).toBe(0);
+  expect(await other.claims()).toEqual([]);
+  await owner.ask('delete', { instance });
+  expect(await owner.stop()).toBe(0);
+  expect(await owner.claims()).toEqual([]);
+}, 3_600_000);
