@@ -22,10 +22,13 @@ export async function throughLosses<T>(signal: AbortSignal, work: () => Promise<
   }
 }
 
-/** A connection that broke, or that the hypervisor had no time for; not one that cannot be made. */
+/** Of connecting: it has no time for it, or is ending, or starting anew, at this very moment. */
+const passing: ReadonlySet<string> = new Set(['EAGAIN', 'ECONNRESET']);
+
+/** A connection that broke, or that the hypervisor was not there for; not one that cannot be made. */
 function isLoss(error: unknown): boolean {
   if (!(error instanceof VdpaError) || error.code !== 'GUEST_UNREACHABLE') return false;
-  return !error.step?.startsWith('connect') || error.errno === 'EAGAIN';
+  return !error.step?.startsWith('connect') || passing.has(error.errno ?? '');
 }
 
 /** As `throughLosses`. @returns false when the guest is gone */
