@@ -7,7 +7,7 @@ import { InstanceOperations, QmpDriver, SqliteStore, VdpaHost } from './library.
 import { openable, QmpByHand, recordQmp } from './qmp-by-hand.mjs';
 import { row } from './row.mjs';
 import { alternate, compare, timed } from './statistics.mjs';
-import { anyRequest } from './tracked-devices.mjs';
+import { portRequest } from './tracked-devices.mjs';
 
 /** @import { Recorded } from './qmp-by-hand.mjs' */
 /** @import { InstanceId, MigrationId, VdpaHost as VdpaHostType } from '../src/index.js' */
@@ -72,7 +72,9 @@ class Replayed {
     const [own] = (await side.host.claims()).flatMap((claim) => claim.devices);
     const path = devices.find(({ id }) => id === own?.deviceId)?.charDevice?.path;
     if (path === undefined) throw new Error('the instance has no device');
-    const commands = await recordQmp(round);
+    const all = await recordQmp(round);
+    // What opens a connection, by hand is done once.
+    const commands = all.filter(({ command }) => command !== 'qmp_capabilities');
     const hand = new QmpByHand(side.guest.monitors.hand);
     await hand.open();
     return new this(commands, hand, path);
@@ -97,7 +99,7 @@ export async function operationRows([one = '', other = '']) {
   const sides = [await Side.open(one), await Side.open(other)];
   const [source, destination] = /** @type {[Side, Side]} */ (sides);
   try {
-    await source.operations.boot(instance, { requests: [anyRequest()] });
+    await source.operations.boot(instance, { requests: [portRequest()] });
     await source.operations.completeBoot(instance, source.reference);
     return [await suspendRow(source), await migrationRow(source, destination)];
   } finally {

@@ -51,8 +51,11 @@ let requests = 0;
 export const request = () =>
   requestFor({ dev_type: 'vdpa', physical_network: 'physnet1', remote_managed: 'False' });
 
-/** Any vDPA device. */
-export const anyRequest = () => requestFor({ dev_type: 'vdpa' });
+/** Any vDPA device, for a port. */
+export const portRequest = () => ({
+  ...requestFor({ dev_type: 'vdpa' }),
+  portId: /** @type {DeviceRequest['portId']} */ ('port'),
+});
 
 /** @param {DeviceRequest['spec'][number]} wanted */
 function requestFor(wanted) {
