@@ -262,6 +262,7 @@ export async function resumeUnplugged(
   const place = placeOf(operating, detail.guest);
   const entry = new JournalEntry(operating.host.tracker, unplugged);
   try {
+    if (step === 'unplug') await hasLetGo(operating, detail.interfaces, place, options);
     await plugAll(operating, detail.interfaces, place, options);
   } catch (error) {
     if (!saysGuestGone(error)) throw error;
@@ -270,6 +271,23 @@ export async function resumeUnplugged(
   }
   await entry.end();
   return step === 'plug' && kind !== 'live-migration-source' ? 'finished' : 'undone';
+}
+
+/**
+ * A guest that was asked to let go may do so seconds later, when nobody looks any more: first it does, or
+ * is seen not to.
+ */
+async function hasLetGo(
+  operating: Operating,
+  interfaces: readonly PluggedInterface[],
+  place: GuestPlace,
+  options: OperationOptions,
+): Promise<void> {
+  try {
+    await unplugAll(operating, interfaces, place, options);
+  } catch (error) {
+    if (!(error instanceof VdpaError)) throw error;
+  }
 }
 
 /** @returns what is to be thrown, after the guest got back what was taken */

@@ -313,6 +313,22 @@ describe('a process that is killed', () => {
     );
   });
 
+  test('while the guest is letting go waits for that, and gives it all back', async () => {
+    // Killed before the first detach is answered: the guest still shows what it was asked for.
+    let call = 0;
+    while ((await killedIn(host, (it) => it.suspend(vm1, guest), call, false)) === 'killed') {
+      if (tracker.operationOf(vm1)?.step === 'unplug') break;
+      call++;
+    }
+    expect(inGuest()).toHaveLength(3);
+    log.length = 0;
+    expect(await started().resumeOperations()).toMatchObject([{ state: 'undone', error: null }]);
+    const first = (what: string) => log.findIndex((line) => line.startsWith(what));
+    expect(first('detach')).toBeGreaterThanOrEqual(0);
+    expect(first('attach')).toBeGreaterThan(first('detach'));
+    expect(inGuest()).toHaveLength(3);
+  });
+
   test('with a guest that has ended meanwhile leaves it suspended', async () => {
     expect(await killedIn(host, (it) => it.suspend(vm1, guest), 6, true)).toBe('killed');
     guests.guests.delete(vm1);
