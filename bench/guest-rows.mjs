@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { LabGuest } from './lab-guest.mjs';
 import { interfaceName, QmpDriver, VdpaHost } from './library.mjs';
 import { openable, QmpByHand, recordQmp } from './qmp-by-hand.mjs';
-import { atMost, row } from './row.mjs';
-import { alternate, compare, timed } from './statistics.mjs';
+import { atMost, timesRow } from './row.mjs';
+import { alternate, timed } from './statistics.mjs';
 
 /** @import { DeviceId, InstanceId, ClaimId } from '../src/index.js' */
 /** @import { WantedInterface } from '../src/guest/index.js' */
@@ -69,51 +69,33 @@ async function againstHand([guest], [one], through) {
   const recording = await recordQmp(through);
   const hand = new QmpByHand(guest.monitors.hand);
   await hand.open();
-  const both = compare(
-    await alternate(
-      rounds,
-      () => timed(through),
-      () =>
-        timed(async () => {
-          await hand.replay(recording);
-          await openable(one.charDevice.path);
-        }),
-    ),
+  const both = await alternate(
+    rounds,
+    () => timed(through),
+    () =>
+      timed(async () => {
+        await hand.replay(recording);
+        await openable(one.charDevice.path);
+      }),
   );
   await hand.close();
-  return row({
-    name: 'attach and detach over QMP / the same commands by hand',
-    devices: 1,
-    unit: 'ms',
-    ours: both.ours,
-    theirs: both.theirs,
-    figure: both.ratio,
-    figureUnit: 'x',
-    budget: atMost(1.1),
-  });
+  return timesRow('attach and detach over QMP / the same commands by hand', 1, both, atMost(1.1));
 }
 
 /** @param {(index: number) => Promise<void>} through */
 async function inParallel(through) {
   const indices = Array.from({ length: together }, (_, index) => index);
-  const both = compare(
-    await alternate(
-      5,
-      () => timed(async () => void (await Promise.all(indices.map(through)))),
-      () =>
-        timed(async () => {
-          for (const index of indices) await through(index);
-        }),
-    ),
+  const both = await alternate(
+    5,
+    () => timed(async () => void (await Promise.all(indices.map(through)))),
+    () =>
+      timed(async () => {
+        for (const index of indices) await through(index);
+      }),
   );
-  return row({
-    name: `attach and detach of ${together} guests in parallel / one after the other`,
-    devices: together,
-    unit: 'ms',
-    ours: both.ours,
-    theirs: both.theirs,
-    figure: both.ratio,
-    figureUnit: 'x',
-    budget: null,
-  });
+  return timesRow(
+    `attach and detach of ${together} guests in parallel / one after the other`,
+    together,
+    both,
+  );
 }

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { LibvirtDaemon } from '../lab/libvirt/daemon.mjs';
 import { interfaceName, LibvirtDriver, VdpaHost } from './library.mjs';
 import { openable } from './qmp-by-hand.mjs';
-import { row } from './row.mjs';
-import { alternate, compare, timed } from './statistics.mjs';
+import { timesRow } from './row.mjs';
+import { alternate, timed } from './statistics.mjs';
 import { Virsh } from './virsh.mjs';
 
 /** @import { DeviceId, InstanceId, ClaimId } from '../src/index.js' */
@@ -47,24 +47,13 @@ export async function libvirtRows(device) {
       await openable(charDevice.path);
     };
     await ours(); // from now on it is connected
-    const both = compare(
-      await alternate(
-        rounds,
-        () => timed(ours),
-        () => timed(theirs),
-      ),
+    const both = await alternate(
+      rounds,
+      () => timed(ours),
+      () => timed(theirs),
     );
     return [
-      row({
-        name: 'attach and detach over libvirt / virsh attach-device, detach-device',
-        devices: 1,
-        unit: 'ms',
-        ours: both.ours,
-        theirs: both.theirs,
-        figure: both.ratio,
-        figureUnit: 'x',
-        budget: null,
-      }),
+      timesRow('attach and detach over libvirt / virsh attach-device, detach-device', 1, both),
     ];
   } finally {
     await virsh.close();

@@ -1,4 +1,5 @@
 // @ts-check
+import { compare } from './statistics.mjs';
 
 /**
  * What a row's figure may be.
@@ -41,6 +42,19 @@ export function row(figures) {
   if (budget === null) return { ...figures, met: null };
   const met = budget.kind === 'at most' ? figure <= budget.limit : figure >= budget.limit;
   return { ...figures, met };
+}
+
+/**
+ * Two things measured alternately, in ms: ours as a multiple of theirs.
+ *
+ * @param {string} name
+ * @param {number} devices
+ * @param {import('./statistics.mjs').Pairs} pairs
+ * @param {Budget | null} [budget]
+ */
+export function timesRow(name, devices, pairs, budget = null) {
+  const { ours, theirs, ratio } = compare(pairs);
+  return row({ name, devices, unit: 'ms', ours, theirs, figure: ratio, figureUnit: 'x', budget });
 }
 
 /** @param {readonly Row[]} rows */
