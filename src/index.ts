@@ -96,6 +96,7 @@ export type { DeviceType, ReportedDevice, ReportedVdpa } from './policy/reported
 export type {
   ClaimArguments,
   ClaimSelection,
+  GivenInterface,
   HostReport,
   ReleaseSelection,
 } from './tracker/arguments.js';
@@ -105,6 +106,7 @@ export type {
   ClaimedDevice,
   ClaimId,
   InstanceId,
+  InterfaceSettings,
   MigrationId,
 } from './tracker/claim.js';
 export type { DeviceRecord, DeviceStatus } from './tracker/device-record.js';

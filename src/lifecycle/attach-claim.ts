@@ -7,6 +7,7 @@ import type { DeviceId } from '../host/device-id.js';
 import type { Inventory } from '../host/inventory.js';
 import type { KernelHost } from '../host/kernel-host.js';
 import type { ResolvedCharDevice } from '../host/resolver.js';
+import type { GivenInterface } from '../tracker/arguments.js';
 import type { Claim } from '../tracker/claim.js';
 import { assertInNoOtherGuest } from '../tracker/claim-in-guest.js';
 import type { Tracker } from '../tracker/tracker.js';
@@ -82,9 +83,13 @@ export async function attachClaim(
     const found = new Map(there.map((one) => [one.name, one]));
     own = wanted.filter(({ name }) => !found.has(name));
     const inventory = await host.inventory({ signal });
+    const { queuePairs = 1, mtu = null } = options;
+    const given = wanted
+      .filter(({ name }) => found.get(name)?.state !== 'attached')
+      .map(({ deviceId }) => ({ deviceId, settings: { queuePairs, mtu } }));
     const left: Left = { inGuest: false };
     const steps = [
-      noteGuest(tracker, claim, place, left),
+      noteGuest(tracker, claim, place, given, left),
       ...wanted.flatMap((one) =>
         found.get(one.name)?.state === 'attached'
           ? [verification(place, one, found)]
@@ -264,18 +269,25 @@ function addressing(host: AttachingHost, given: { deviceId: DeviceId; mac: strin
 
 const noMac = '00:00:00:00:00:00';
 
-function noteGuest(tracker: Tracker, claim: Claim, { reference }: GuestPlace, left: Left): Step {
+function noteGuest(
+  tracker: Tracker,
+  claim: Claim,
+  { reference }: GuestPlace,
+  given: readonly GivenInterface[],
+  left: Left,
+): Step {
   const selection = { claim: claim.id, fence: claim.fence };
+  const before = claim.devices.map(({ deviceId, settings = null }) => ({ deviceId, settings }));
   return {
     what: `note that claim ${claim.id} goes into ${reference}`,
     leaves: `claim ${claim.id}, noted as being in ${reference}`,
     run: async () => {
-      await tracker.setGuest(selection, reference);
+      await tracker.setGuest(selection, reference, given);
     },
     // Of one that was there before it stays as it was.
     ...(claim.guest === null && {
       undo: async () => {
-        if (!left.inGuest) await tracker.setGuest(selection, null);
+        if (!left.inGuest) await tracker.setGuest(selection, null, before);
       },
     }),
   };

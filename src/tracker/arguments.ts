@@ -2,7 +2,7 @@ import type { DeviceId } from '../host/device-id.js';
 import type { HostCell } from '../host/host-cells.js';
 import type { DeviceRequest } from '../policy/device-request.js';
 import type { ReportedDevice } from '../policy/reported-device.js';
-import type { ClaimId, InstanceId, MigrationId } from './claim.js';
+import type { ClaimId, InstanceId, InterfaceSettings, MigrationId } from './claim.js';
 import type { Decision } from './decision.js';
 import {
   abortSignal,
@@ -20,7 +20,7 @@ import {
 } from './form.js';
 import type { Operation } from './operation.js';
 import type { Living, LivingMigration } from './orphans.js';
-import { deviceRecord, numaCells, operation } from './store-form.js';
+import { deviceRecord, interfaceSettings, numaCells, operation } from './store-form.js';
 
 // What the tracker is called with, as programs without types call it too: what is none of it would be
 // stored and could not be read again, or be taken for a wish that nobody had.
@@ -52,6 +52,13 @@ export type ClaimSelection =
   | { readonly claim: ClaimId; readonly fence?: number | undefined }
   /** All of an instance; with `migration` only those of that migration, with null only its own. */
   | { readonly instance: InstanceId; readonly migration?: MigrationId | null | undefined };
+
+/** A claim's device, and what its guest is told of it. */
+export interface GivenInterface {
+  readonly deviceId: DeviceId;
+  /** Null: it has been in no guest. */
+  readonly settings: InterfaceSettings | null;
+}
 
 interface ReleaseOptions {
   /** Also what a guest may still have, and what an operation is about. */
@@ -101,6 +108,10 @@ const releases = {
   instance: shape<By<'instance'>>({ ...byInstance, devices, ...partOf }),
 };
 
+const givenInterfaces = listOf(
+  shape<GivenInterface>({ deviceId: name, settings: nullable(shape(interfaceSettings)) }),
+);
+
 const living = shape<Living>({
   instances: listOf(name),
   migrations: optional(listOf(shape<LivingMigration>({ id: nullable(name), instance: name }))),
@@ -136,8 +147,9 @@ export function assertClaimSelection(given: ClaimSelection): void {
 }
 
 /** @throws {TypeError} */
-export function assertGuest(given: string | null): void {
+export function assertGuest(given: string | null, interfaces: readonly GivenInterface[]): void {
   assertForm('guest', nullable(name), given);
+  assertForm('interfaces', givenInterfaces, interfaces);
 }
 
 /** @throws {TypeError} */

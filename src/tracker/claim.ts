@@ -9,10 +9,20 @@ export type InstanceId = string & { readonly [brand]: 'InstanceId' };
 /** A migration's UUID. */
 export type MigrationId = string & { readonly [brand]: 'MigrationId' };
 
+/** What a guest is told of an interface. */
+export interface InterfaceSettings {
+  /** Data queue pairs. */
+  readonly queuePairs: number;
+  /** In bytes; null: nothing. */
+  readonly mtu: number | null;
+}
+
 /** One device of a claim, and the request it was taken for. */
 export interface ClaimedDevice {
   readonly deviceId: DeviceId;
   readonly requestId: RequestId;
+  /** With which it was last to go into a guest; missing: it has not been. */
+  readonly settings?: InterfaceSettings;
 }
 
 /** Devices that were taken for an instance, all together. A claim is never changed: another takes its place. */

@@ -1,5 +1,7 @@
+import { isDeepStrictEqual } from 'node:util';
 import { VdpaError } from '../errors.js';
 import type { HostCell } from '../host/host-cells.js';
+import type { GivenInterface } from './arguments.js';
 import { type Assigned, assign, type Offer } from './assignment.js';
 import type { Claim } from './claim.js';
 import type { Decision } from './decision.js';
@@ -80,10 +82,23 @@ export function decideAllocate(ledger: Ledger, claims: readonly Claim[]): Decisi
   return draft.decision();
 }
 
-/** The guest may have the claim's devices from now on, or has none of them any more. */
-export function decideGuest(ledger: Ledger, claim: Claim, guest: string | null): Decision {
+/** The guest may have the claim's devices from now on, as they are given; or has none of them any more. */
+export function decideGuest(
+  ledger: Ledger,
+  claim: Claim,
+  guest: string | null,
+  interfaces: readonly GivenInterface[],
+): Decision {
   const draft = new Draft(ledger);
-  if (claim.guest !== guest) draft.setClaim(claim.id, { ...claim, guest });
+  const given = new Map(interfaces.map(({ deviceId, settings }) => [deviceId, settings]));
+  const devices = claim.devices.map((device) => {
+    const settings = given.get(device.deviceId);
+    if (settings === undefined) return device;
+    const { settings: _, ...plain } = device;
+    return settings === null ? plain : { ...plain, settings };
+  });
+  const then: Claim = { ...claim, guest, devices };
+  if (!isDeepStrictEqual(then, claim)) draft.setClaim(claim.id, then);
   return draft.decision();
 }
 

@@ -1,8 +1,9 @@
 import { isDeviceMac } from '../host/mac-address.js';
+import { mtuRange } from '../host/net-limits.js';
 import type { DeviceRequest } from '../policy/device-request.js';
 import { numaPolicies } from '../policy/numa-policy.js';
 import type { ReportedDevice } from '../policy/reported-device.js';
-import type { Claim, ClaimedDevice } from './claim.js';
+import type { Claim, ClaimedDevice, InterfaceSettings } from './claim.js';
 import type { DeviceRecord } from './device-record.js';
 import {
   anything,
@@ -66,6 +67,11 @@ export const deviceRequest: Shape<DeviceRequest> = {
   deviceIds: optional(listOf(name)),
 };
 
+export const interfaceSettings: Shape<InterfaceSettings> = {
+  queuePairs: from(1),
+  mtu: nullable(from(mtuRange.least)),
+};
+
 const claim = shape<Claim>({
   id: name,
   fence: from(1),
@@ -75,7 +81,13 @@ const claim = shape<Claim>({
   requests: listOf(shape(deviceRequest)),
   numaCells,
   guest: nullable(name),
-  devices: listOf(shape<ClaimedDevice>({ deviceId: name, requestId: name })),
+  devices: listOf(
+    shape<ClaimedDevice>({
+      deviceId: name,
+      requestId: name,
+      settings: optional(shape<InterfaceSettings>(interfaceSettings)),
+    }),
+  ),
 });
 
 export const operation = shape<Operation>({

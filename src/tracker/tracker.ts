@@ -17,6 +17,7 @@ import {
   assertReported,
   type ClaimArguments,
   type ClaimSelection,
+  type GivenInterface,
   type HostReport,
   type ReleaseSelection,
 } from './arguments.js';
@@ -255,16 +256,21 @@ export class Tracker extends EventEmitter<TrackerEvents> implements AsyncDisposa
    * Keeps with a claim which guest may have its devices, so that a restarted agent knows where to look.
    *
    * @param guest by its driver's reference, such as `qmp:/run/vm1.qmp`; null: none has any
+   * @param interfaces what the guest is told of them, for when it is to have them again
    * @returns the claim as it is now
    * @throws {TypeError} naming the key that is unknown or has the wrong form
    * @throws {VdpaError} `CLAIM_NOT_FOUND`, `CLAIM_STALE`, `CLAIM_IN_GUEST` (another has it), `CLOSED`,
    *   those of `Store.commit`
    */
-  async setGuest(selection: OneClaim, guest: string | null): Promise<Claim> {
-    assertGuest(guest);
+  async setGuest(
+    selection: OneClaim,
+    guest: string | null,
+    interfaces: readonly GivenInterface[] = [],
+  ): Promise<Claim> {
+    assertGuest(guest, interfaces);
     return await this.#changeOne(selection, (ledger, claim) => {
       if (guest !== null) assertInNoOtherGuest(claim, guest);
-      return decideGuest(ledger, claim, guest);
+      return decideGuest(ledger, claim, guest, interfaces);
     });
   }
 

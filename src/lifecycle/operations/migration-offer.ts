@@ -1,22 +1,20 @@
 import { VdpaError } from '../../errors.js';
-import { mtuRange } from '../../host/net-limits.js';
 import type { BindingProfile } from '../../policy/binding-profile.js';
 import type { DeviceRequest, PortId, RequestId } from '../../policy/device-request.js';
 import { truth } from '../../policy/truth.js';
-import type { Claim, InstanceId, MigrationId } from '../../tracker/claim.js';
-import { anything, from, listOf, name, nullable, shape } from '../../tracker/form.js';
+import type { Claim, InstanceId, InterfaceSettings, MigrationId } from '../../tracker/claim.js';
+import { anything, from, listOf, name, shape } from '../../tracker/form.js';
 import { assertRequests } from '../../tracker/own-requests.js';
+import { interfaceSettings } from '../../tracker/store-form.js';
 import type { Tracker } from '../../tracker/tracker.js';
 import { operationsVersion } from './operation-version.js';
 import type { PluggedInterface } from './plugged-interface.js';
 
 /** An interface that a guest is to have at the destination, as it has it at the source. */
-export interface OfferedInterface {
+export interface OfferedInterface extends InterfaceSettings {
   readonly requestId: RequestId;
   /** Which of the request's devices, from 0. */
   readonly index: number;
-  readonly queuePairs: number;
-  readonly mtu: number | null;
 }
 
 /** What the source tells the destination of an instance: JSON, for the agent to send. */
@@ -48,8 +46,7 @@ export interface PreparedMigration {
 export const offeredInterface = shape<OfferedInterface>({
   requestId: name,
   index: from(0),
-  queuePairs: from(1),
-  mtu: nullable(from(mtuRange.least)),
+  ...interfaceSettings,
 });
 
 export const offerForm = shape<MigrationOffer>({

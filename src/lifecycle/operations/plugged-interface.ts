@@ -1,44 +1,42 @@
 import { restated, VdpaError } from '../../errors.js';
 import { interfaceName } from '../../guest/interface-name.js';
 import type { DeviceId } from '../../host/device-id.js';
-import { mtuRange } from '../../host/net-limits.js';
-import type { Claim, ClaimId, InstanceId } from '../../tracker/claim.js';
-import { from, name, nullable, shape } from '../../tracker/form.js';
+import type { Claim, ClaimId, InstanceId, InterfaceSettings } from '../../tracker/claim.js';
+import { name, shape } from '../../tracker/form.js';
+import { interfaceSettings } from '../../tracker/store-form.js';
 import type { Tracker } from '../../tracker/tracker.js';
 import { claimedInterfaces } from '../claimed-interface.js';
 import type { GuestPlace } from '../guest-place.js';
 import type { Operating, OperationOptions } from './operating.js';
 
 /** An interface that a guest has, as it is to come back. */
-export interface PluggedInterface {
+export interface PluggedInterface extends InterfaceSettings {
   readonly claim: ClaimId;
   readonly device: DeviceId;
-  /** Data queue pairs. */
-  readonly queuePairs: number;
-  /** What the guest was told; null: nothing. */
-  readonly mtu: number | null;
 }
 
 export const pluggedInterface = shape<PluggedInterface>({
   claim: name,
   device: name,
-  queuePairs: from(1),
-  mtu: nullable(from(mtuRange.least)),
+  ...interfaceSettings,
 });
 
-/** All that an instance has been given for its guest, in the order of its claims, as it is by default. */
+/** Of an interface that has been in no guest. */
+export const defaultSettings: InterfaceSettings = { queuePairs: 1, mtu: null };
+
+/** All that an instance has been given for its guest, in the order of its claims, as it was plugged last. */
 function ownInterfaces(tracker: Tracker, instance: InstanceId): PluggedInterface[] {
   const own = tracker
     .claims(instance)
     .filter(({ migration, status }) => migration === null && status === 'allocated');
-  return own.flatMap((claim) =>
-    claimedInterfaces(tracker, claim).map(({ deviceId }) => ({
+  return own.flatMap((claim) => {
+    const settings = new Map(claim.devices.map((one) => [one.deviceId, one.settings]));
+    return claimedInterfaces(tracker, claim).map(({ deviceId: device }) => ({
       claim: claim.id,
-      device: deviceId,
-      queuePairs: 1,
-      mtu: null,
-    })),
-  );
+      device,
+      ...(settings.get(device) ?? defaultSettings),
+    }));
+  });
 }
 
 /**
@@ -54,10 +52,10 @@ export async function pluggedInterfaces(
 ): Promise<PluggedInterface[]> {
   const all = await driver.interfaces(guest, { signal });
   const there = new Map(all.map((one) => [one.name, one]));
-  return ownInterfaces(tracker, instance).flatMap(({ claim, device }) => {
+  return ownInterfaces(tracker, instance).flatMap(({ claim, device, queuePairs }) => {
     const found = there.get(interfaceName(claim, device));
     if (found === undefined) return [];
-    return [{ claim, device, queuePairs: found.queuePairs ?? 1, mtu: found.mtu }];
+    return [{ claim, device, queuePairs: found.queuePairs ?? queuePairs, mtu: found.mtu }];
   });
 }
 

@@ -9,6 +9,7 @@ import type { JournalEntry } from './journal-entry.js';
 import { interfacesOf, type OfferedInterface, type PreparedPort } from './migration-offer.js';
 import type { Operating, OperationOptions } from './operating.js';
 import {
+  defaultSettings,
   notUndone,
   type PluggedInterface,
   plugAll,
@@ -179,6 +180,6 @@ function interfacesByDefault({ host: { tracker } }: Operating, claim: Claim): Of
   return claim.devices.flatMap(({ deviceId, requestId }) => {
     const index = seen.get(requestId) ?? 0;
     seen.set(requestId, index + 1);
-    return plugged.has(deviceId) ? [{ requestId, index, queuePairs: 1, mtu: null }] : [];
+    return plugged.has(deviceId) ? [{ requestId, index, ...defaultSettings }] : [];
   });
 }

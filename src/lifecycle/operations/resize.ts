@@ -2,7 +2,7 @@ import { VdpaError } from '../../errors.js';
 import { saysGuestGone } from '../../guest/losses.js';
 import { assertForm } from '../../tracker/arguments.js';
 import type { Claim, ClaimId, InstanceId, MigrationId } from '../../tracker/claim.js';
-import { anything, listOf, name, nullable, optional, shape } from '../../tracker/form.js';
+import { anything, from, listOf, name, nullable, optional, shape } from '../../tracker/form.js';
 import { type Operation, underWay } from '../../tracker/operation.js';
 import { numaCells } from '../../tracker/store-form.js';
 import type { GuestPlace } from '../guest-place.js';
@@ -69,6 +69,8 @@ interface Detail {
   readonly guest: string | null;
   /** What it had before. */
   readonly before: readonly PluggedInterface[];
+  /** Of the new claim, once it is confirmed: what was claimed before that is given back. */
+  readonly fence?: number;
 }
 
 type Resizing = OperationOf<Step, Detail>;
@@ -78,6 +80,7 @@ const detailForm = shape<Detail>({
   interfaces: listOf(offeredInterface),
   guest: nullable(name),
   before: listOf(pluggedInterface),
+  fence: optional(from(1)),
 });
 
 /**
@@ -351,17 +354,16 @@ async function keepNew(
   const entry = new JournalEntry(tracker, now);
   const { claim: id } = now.detail;
   if (now.step !== 'confirm') {
-    takenClaim(operating, id);
-    await entry.advance('confirm');
+    await entry.advance('confirm', { fence: takenClaim(operating, id).fence });
   }
-  const kept = tracker.claimOf(id);
+  const { fence = 0 } = entry.detail;
   for (const claim of tracker.claims(now.instance)) {
     // What it has got since is none of its old devices; the new ones may be its own already.
-    const isOld = claim.migration === null && (kept === null || claim.fence < kept.fence);
+    const isOld = claim.migration === null && claim.fence < fence;
     if (isOld) await releaseClaim(operating, claim, options);
   }
   // Once it is decided, one that was given back by force is missing, not in the way.
-  if (kept !== null) await tracker.adopt({ claim: id, fence: kept.fence });
+  if (tracker.claimOf(id)?.fence === fence) await tracker.adopt({ claim: id, fence });
   await entry.end();
 }
 

@@ -307,11 +307,24 @@ describe('an instance that is stopped', () => {
     expect(tracker.operations()).toEqual([]);
   });
 
-  test('by nobody, its guest having ended, is started with all that it has', async () => {
-    await booted();
+  test.each([
+    ['runs', async () => {}],
+    ['is stopped', async () => void (await operations.stop(vm1, guest))],
+  ])('by nobody is started with all that it had, as it had it (%s)', async (_, next) => {
+    const interfaces = ['for-p1', 'for-p2'].map((requestId, index) => ({
+      ...{ requestId: requestId as never, index: 0 },
+      ...{ queuePairs: 2 + index, mtu: 1400 + index },
+    }));
+    await operations.boot(vm1, { claim: id, requests, interfaces });
+    runs();
+    await operations.completeBoot(vm1, guest);
+    const had = host.inGuest(vm1);
+    expect(had).toMatchObject([{ queuePairs: 2 }, { queuePairs: 3 }]);
     ends();
+    await next();
     runs();
     await operations.start(vm1, guest);
+    expect(host.inGuest(vm1)).toEqual(had);
     assertRuns();
   });
 });

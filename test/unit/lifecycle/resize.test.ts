@@ -208,12 +208,18 @@ describe('an instance that is resized on its host', () => {
   test('whose new claim was given back by force ends all the same, once it is confirmed', async () => {
     await operations.resize.prepare(vm1, wanted);
     await restarted(operations);
-    const now = tracker.operationOf(vm1);
-    await tracker.setOperation(vm1, now, { ...(now as never as object), step: 'confirm' } as never);
+    const later = { id: claimId('c9'), instance: vm1, requests: [vdpaRequest(1)] };
+    await tracker.claim(later);
+    // Decided, and then the old ones could not be given back.
+    host.guests.failing = () => new VdpaError('GUEST_UNREACHABLE', 'busy');
+    await tracker.setGuest({ claim: claimId('c1') }, guest);
+    await expect(operations.resize.confirm(vm1)).rejects.toThrow('busy');
+    expect(tracker.operationOf(vm1)).toMatchObject({ step: 'confirm' });
     await tracker.release({ claim: claimId(migration), force: true });
+    host.guests.failing = () => null;
     await operations.resize.confirm(vm1);
     expect(tracker.operations()).toEqual([]);
-    expect(tracker.claims()).toEqual([]);
+    expect(tracker.claims()).toMatchObject([{ id: later.id }]);
   });
 
   test('whose guest nobody knows any more is not taken to have ended', async () => {

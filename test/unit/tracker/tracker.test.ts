@@ -481,6 +481,32 @@ describe('reconciling', () => {
   });
 });
 
+describe('what a guest is given', () => {
+  test('is kept with the claim’s device, until it is given anew', async () => {
+    const tracker = await trackerOf(card('06', 4));
+    const { id, devices } = await tracker.claim({ instance: vm1, requests: [vdpaRequest(2)] });
+    const [first, second] = devices.map(({ deviceId }) => deviceId);
+    const settings = { queuePairs: 4, mtu: 9000 };
+    const given = { deviceId: first as DeviceId, settings };
+    await tracker.setGuest({ claim: id }, 'qmp:/run/vm1.qmp', [given]);
+    await tracker.setGuest({ claim: id }, null);
+    expect(tracker.claimOf(id)?.devices).toMatchObject([{ settings }, { deviceId: second }]);
+    const others = { queuePairs: 1, mtu: null };
+    await tracker.setGuest({ claim: id }, null, [{ ...given, settings: others }]);
+    expect(tracker.claimOf(id)?.devices).toMatchObject([{ settings: others }, {}]);
+    await tracker.setGuest({ claim: id }, null, [{ ...given, settings: null }]);
+    expect(tracker.claimOf(id)?.devices).toEqual(devices);
+    for (const wrong of [
+      { deviceId: '' },
+      { settings: { ...settings, queuePairs: 0 } },
+      { settings: { ...settings, mtu: 1 } },
+    ]) {
+      const call = tracker.setGuest({ claim: id }, null, [{ ...given, ...(wrong as object) }]);
+      await expect(call).rejects.toThrow(TypeError);
+    }
+  });
+});
+
 describe('healing', () => {
   test('makes records and claims agree again', async () => {
     const store = new MemoryStore();
