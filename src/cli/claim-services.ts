@@ -1,11 +1,8 @@
 import type { HostOptions } from '../index.js';
-import type { ClaimDesk } from '../lifecycle/claim-desk.js';
 import type { Config } from '../lifecycle/config.js';
 import type { ConfiguredDesk } from '../lifecycle/configured-desk.js';
+import type { ClaimReader } from '../lifecycle/read-claims.js';
 import type { Logger } from '../logger.js';
-
-/** What only reads. */
-export type ClaimReader = Pick<ClaimDesk, 'pools' | 'records' | 'claims' | 'audit'>;
 
 export interface ServeOptions {
   readonly signal: AbortSignal | undefined;

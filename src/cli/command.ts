@@ -2,8 +2,9 @@ import type { HostOptions, HostWatch, VdpaHost, WatchOptions } from '../index.js
 import type { ClaimDesk } from '../lifecycle/claim-desk.js';
 import type { Config } from '../lifecycle/config.js';
 import type { GuestDesk } from '../lifecycle/guest-desk.js';
+import type { ClaimReader } from '../lifecycle/read-claims.js';
 import type { StoreCheck } from '../tracker/store-check.js';
-import type { ClaimReader, ServeOptions } from './claim-services.js';
+import type { ServeOptions } from './claim-services.js';
 import type { Document } from './documents/document.js';
 import type { ExitCode } from './io.js';
 import type { Terminal } from './view/terminal.js';

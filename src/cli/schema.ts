@@ -102,6 +102,10 @@ const claim = z
         name: z.string().nullable(),
         charDevice: z.string().nullable(),
         vanished: z.boolean().meta({ description: 'the host no longer has it' }),
+        settings: z
+          .strictObject({ queuePairs: count, mtu: count.nullable() })
+          .nullable()
+          .meta({ description: 'as its guest was last told; null: it has been in none' }),
       }),
     ),
   })
@@ -274,7 +278,13 @@ export const documentSchemas = {
       )
       .meta({ description: 'in the order in which they are used' }),
   }),
-  claims: z.strictObject({ ...head('claims'), claims: z.array(claim) }),
+  claims: z.strictObject({
+    ...head('claims'),
+    claims: z.array(claim),
+    operations: z
+      .array(z.strictObject({ instance: z.string(), kind: z.string(), step: z.string() }))
+      .meta({ description: 'what is being done with instances, and how far it has come' }),
+  }),
   claim: z.strictObject({ ...head('claim'), claim }),
   release: z.strictObject({
     ...head('release'),

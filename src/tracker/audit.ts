@@ -3,7 +3,8 @@ import type { Claim, ClaimId } from './claim.js';
 import type { DeviceRecord } from './device-record.js';
 import { Draft, pfOf } from './draft.js';
 import type { Ledger } from './ledger.js';
-import { isForfeit, type Living, orphansOf } from './orphans.js';
+import type { Operation } from './operation.js';
+import { isForfeit, type Living, orphanedOperations, orphansOf } from './orphans.js';
 import { firstStatus, isHeld } from './transitions.js';
 
 export type TrackerFindingCode =
@@ -15,6 +16,8 @@ export type TrackerFindingCode =
   | 'device-not-specified'
   /** None of the instances and migrations that live has the claim. */
   | 'claim-orphaned'
+  /** An instance that does not live is in the middle of an operation, which spares its claims. */
+  | 'operation-orphaned'
   /** The record and the claim contradict one another about who has the device. */
   | 'holder-contradiction'
   /** A PF and a VF of it are both in use, or neither is and one is called so. */
@@ -29,7 +32,7 @@ export interface TrackerFinding {
   readonly healable: boolean;
 }
 
-/** What does not fit together, by devices and then claims in order of their ids. */
+/** What does not fit together, by devices, claims and then operations in order of their ids. */
 export function auditLedger(ledger: Ledger, living: Living | null): TrackerFinding[] {
   const findings: TrackerFinding[] = [];
   const draft = new Draft(ledger);
@@ -40,6 +43,9 @@ export function auditLedger(ledger: Ledger, living: Living | null): TrackerFindi
   const isOrphan = orphansOf(living, ledger);
   for (const claim of ledger.claims().sort((a, b) => (a.id < b.id ? -1 : 1))) {
     findings.push(...claimFindings(claim, ledger, isOrphan(claim)));
+  }
+  for (const operation of orphanedOperations(living, ledger)) {
+    findings.push(operationFinding(operation, ledger));
   }
   return findings;
 }
@@ -75,6 +81,19 @@ function recordFindings(record: DeviceRecord, ledger: Ledger, draft: Draft): Tra
     add('holder-contradiction', `${held} by claim ${claim.id}, which does not have it`, true);
   }
   return findings;
+}
+
+function operationFinding({ instance, kind, step }: Operation, ledger: Ledger): TrackerFinding {
+  const [claim] = ledger.claimsOf(instance);
+  const cure =
+    claim === undefined ? '' : `; it has claim ${claim.id} still: release by force what it has`;
+  return {
+    code: 'operation-orphaned',
+    message: `instance ${instance}, which is not there, is in operation ${kind} (${step})${cure}`,
+    deviceId: null,
+    claimId: claim?.id ?? null,
+    healable: claim === undefined,
+  };
 }
 
 function claimFindings(claim: Claim, ledger: Ledger, isOrphan: boolean): TrackerFinding[] {

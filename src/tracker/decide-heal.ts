@@ -2,7 +2,7 @@ import { becomeReported, giveBack } from './decide-release.js';
 import type { Decision } from './decision.js';
 import { Draft } from './draft.js';
 import type { Ledger } from './ledger.js';
-import { isForfeit, type Living, orphansOf } from './orphans.js';
+import { isForfeit, type Living, orphanedOperations, orphansOf } from './orphans.js';
 import { settleStatus } from './settle-status.js';
 import { freeDevice, isHeld } from './transitions.js';
 
@@ -28,5 +28,10 @@ export function decideHeal(ledger: Ledger, living: Living | null): Decision {
     becomeReported(draft, id);
   }
   for (const id of ledger.deviceIds()) settleStatus(draft, id);
-  return draft.decision();
+  const operations = orphanedOperations(living, ledger).flatMap(({ instance }) => {
+    const before = ledger.operation(instance);
+    if (before === undefined || ledger.claimsOf(instance).length > 0) return [];
+    return [{ id: instance, before, after: null }];
+  });
+  return { ...draft.decision(), operations };
 }

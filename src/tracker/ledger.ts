@@ -139,6 +139,10 @@ export class Ledger implements DraftBase {
     return this.#operations.get(instance);
   }
 
+  operations(): Operation[] {
+    return Array.from(this.#operations.values(), ({ value }) => value);
+  }
+
   /** Takes what it takes; what it gives back nobody gets until it is settled. */
   apply({ devices, claims, operations = [] }: Decision): void {
     for (const { id, after } of operations) this.#putOperation(id, after);

@@ -1,5 +1,6 @@
 import type { Claim, InstanceId, MigrationId } from './claim.js';
 import type { Ledger } from './ledger.js';
+import type { Operation } from './operation.js';
 
 /** A migration that is under way. */
 export interface LivingMigration {
@@ -33,12 +34,29 @@ export function orphansOf(
   operations: Pick<Ledger, 'operation'>,
 ): (claim: Claim) => boolean {
   if (living === null) return () => false;
-  const { instances, migrations = [], asOf } = living;
-  const alive = new Set([...instances, ...migrations.map(({ instance }) => instance)]);
+  const { migrations = [], asOf } = living;
+  const alive = aliveOf(living);
   const moving = new Set(migrations.map(({ id }) => id));
   return ({ fence, instance, migration }) => {
     if (asOf !== undefined && fence > asOf) return false;
     if (operations.operation(instance) !== undefined) return false;
     return migration === null ? !alive.has(instance) : !moving.has(migration);
   };
+}
+
+/** In order of the instances' ids: those of instances that do not live. @param living null: nobody knows */
+export function orphanedOperations(
+  living: Living | null,
+  ledger: Pick<Ledger, 'operations'>,
+): Operation[] {
+  if (living === null) return [];
+  const alive = aliveOf(living);
+  return ledger
+    .operations()
+    .filter(({ instance }) => !alive.has(instance))
+    .sort((a, b) => (a.instance < b.instance ? -1 : 1));
+}
+
+function aliveOf({ instances, migrations = [] }: Living): ReadonlySet<InstanceId> {
+  return new Set([...instances, ...migrations.map(({ instance }) => instance)]);
 }

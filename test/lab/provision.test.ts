@@ -1,5 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chownSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { chownSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type DeclaredPf, VdpaHost } from '../../src/index.js';
 import * as lab from '../support/lab-host.js';
@@ -242,8 +243,17 @@ describe('the program of the udev rule', () => {
       }
       expect(facts(address)).toMatchObject({ uid: 4711, gid: 4712, mode: '640' });
       expect(statSync(lab.charNodeOf('other')).ctimeMs).toBe(before.ctimeMs);
+      // As of a driver whose vDPA devices stand on an auxiliary device of the VF.
+      const node = basename(lab.charNodeOf('other'));
+      const stands = `/run/sys/0000:00:02.0/${address}/pds_core.vDPA.1/other`;
+      mkdirSync(`${stands}/${node}`, { recursive: true });
+      const { rdev } = statSync(lab.charNodeOf('other'));
+      writeFileSync(`${stands}/${node}/dev`, `${(rdev >> 8) & 0xfff}:${rdev & 0xff}\n`);
+      lab.run('systemd/vdpa-host-node', `/..${stands}`, table);
+      expect(facts('other')).toMatchObject({ uid: 4711, gid: 4712, mode: '640' });
     } finally {
       rmSync(table);
+      rmSync('/run/sys', { recursive: true, force: true });
     }
   });
 });

@@ -2,6 +2,7 @@ import type { DeviceId } from '../../host/device-id.js';
 import type { HostFinding } from '../../lifecycle/host-audit.js';
 import type { Claim } from '../../tracker/claim.js';
 import type { DeviceRecord } from '../../tracker/device-record.js';
+import type { Operation } from '../../tracker/operation.js';
 import type { PoolSummary } from '../../tracker/pool-summary.js';
 import { type Document, schemaVersion } from './document.js';
 
@@ -17,14 +18,22 @@ export function claimDocument(claim: Claim, records: readonly DeviceRecord[]): C
 
 export interface ClaimsDocument extends Document<'claims'> {
   readonly claims: readonly ClaimJson[];
+  /** How far what is being done with instances has come. */
+  readonly operations: readonly Pick<Operation, 'instance' | 'kind' | 'step'>[];
 }
 
 export function claimsDocument(
   claims: readonly Claim[],
   records: readonly DeviceRecord[],
+  operations: readonly Operation[],
 ): ClaimsDocument {
   const byId = recordsById(records);
-  return { schemaVersion, kind: 'claims', claims: claims.map((claim) => claimJson(claim, byId)) };
+  return {
+    schemaVersion,
+    kind: 'claims',
+    claims: claims.map((claim) => claimJson(claim, byId)),
+    operations: operations.map(({ instance, kind, step }) => ({ instance, kind, step })),
+  };
 }
 
 export interface ReleaseDocument extends Document<'release'> {
@@ -90,7 +99,7 @@ function claimJson(claim: Claim, records: ReadonlyMap<DeviceId, DeviceRecord>) {
       numaPolicy,
       mac: mac ?? null,
     })),
-    devices: devices.map(({ deviceId, requestId }) => {
+    devices: devices.map(({ deviceId, requestId, settings = null }) => {
       const record = records.get(deviceId);
       return {
         deviceId,
@@ -98,6 +107,7 @@ function claimJson(claim: Claim, records: ReadonlyMap<DeviceId, DeviceRecord>) {
         name: record?.device.vdpa?.name ?? null,
         charDevice: record?.device.vdpa?.charDevice ?? null,
         vanished: record?.vanished ?? true,
+        settings,
       };
     }),
   };

@@ -1,6 +1,7 @@
 import type { DeviceId } from '../../host/device-id.js';
 import type { Claim } from '../../tracker/claim.js';
 import type { DeviceRecord } from '../../tracker/device-record.js';
+import type { Operation } from '../../tracker/operation.js';
 import { recordsById } from '../documents/claim-documents.js';
 import { tableLines } from './rows.js';
 import { type Cell, cell, type Terminal } from './terminal.js';
@@ -21,6 +22,17 @@ export function claimsLines(
       headings.map((word) => cell(word, 'strong')),
       ...claims.flatMap((claim) => claimRows(claim, byId)),
     ],
+    terminal,
+  );
+}
+
+/** A line for each instance that is in the middle of one. */
+export function operationsLines(operations: readonly Operation[], terminal: Terminal): string[] {
+  const lines = operations.map(
+    ({ instance, kind, step }) => `${instance} is in operation ${kind} (${step})`,
+  );
+  return tableLines(
+    lines.map((line) => [cell(line)]),
     terminal,
   );
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { documentSchemas } from '../../../src/cli/schema.js';
+import type { InstanceId } from '../../../src/tracker/claim.js';
 import { fakeConfig, fakeDesk } from './support/fake-desk.js';
 import { runCli } from './support/run-cli.js';
 
@@ -104,6 +105,18 @@ describe('release', () => {
 });
 
 describe('claims and pools', () => {
+  test('tell which instances are in the middle of an operation', async () => {
+    const operations = [
+      { instance: owner as InstanceId, kind: 'suspend', step: 'unplugged', detail: { guest: 'x' } },
+    ];
+    const lines = (await runCli(['claims'], { operations })).stdout.split('\n');
+    expect(lines.slice(-2)).toEqual([`${owner} is in operation suspend (unplugged)`, '']);
+    const document = JSON.parse((await runCli(['claims', '--json'], { operations })).stdout);
+    expect(documentSchemas.claims.parse(document).operations).toEqual([
+      { instance: owner, kind: 'suspend', step: 'unplugged' },
+    ]);
+  });
+
   test('are as their schemas say', async () => {
     const claims = JSON.parse((await runCli(['claims', '--json'])).stdout);
     expect(documentSchemas.claims.parse(claims)).toEqual(claims);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { DeviceId } from '../../../src/host/device-id.js';
 import { MemoryStore } from '../../../src/tracker/memory-store.js';
+import type { Operation } from '../../../src/tracker/operation.js';
 import { Tracker } from '../../../src/tracker/tracker.js';
 import type { TrackerEvent } from '../../../src/tracker/tracker-event.js';
 import { vdpaRequest } from '../../support/requests.js';
@@ -478,6 +479,31 @@ describe('reconciling', () => {
     const late = await tracker.claim({ instance: vm2, requests: [vdpaRequest()] });
     await tracker.reconcile({ instances: [], asOf });
     expect(tracker.claims()).toEqual([late]);
+  });
+});
+
+describe('an operation of an instance that is not there', () => {
+  const operation: Operation = { instance: vm1, kind: 'suspend', step: 'unplugged', detail: {} };
+
+  test('spares its claims, and is ended once it has none', async () => {
+    const tracker = await trackerOf(card('06', 4));
+    const { id } = await tracker.claim({ instance: vm1, requests: [vdpaRequest()] });
+    await tracker.setOperation(vm1, null, operation);
+    const none = { instances: [] };
+    const found = { code: 'operation-orphaned', claimId: id, healable: false };
+    expect(tracker.audit(none)).toMatchObject([found]);
+    expect(tracker.audit({ instances: [vm1] })).toEqual([]);
+    expect(tracker.audit()).toEqual([]);
+    expect(await tracker.heal(none)).toEqual([]);
+    expect(tracker.operations()).toEqual([operation]);
+    await tracker.release({ instance: vm1, force: true });
+    const healable = { code: 'operation-orphaned', claimId: null, healable: true };
+    expect(tracker.audit(none)).toMatchObject([healable]);
+    expect(await tracker.heal({ instances: [vm1] })).toEqual([]);
+    expect(tracker.operations()).toEqual([operation]);
+    expect(await tracker.heal(none)).toMatchObject([healable]);
+    expect(tracker.operations()).toEqual([]);
+    expect(tracker.audit(none)).toEqual([]);
   });
 });
 

@@ -6,6 +6,7 @@ import type { VdpaHostOptions } from '../../../../src/index.js';
 import type { ClaimDesk } from '../../../../src/lifecycle/claim-desk.js';
 import type { Config } from '../../../../src/lifecycle/config.js';
 import type { GuestDesk } from '../../../../src/lifecycle/guest-desk.js';
+import type { Operation } from '../../../../src/tracker/operation.js';
 import type { StoreCheck } from '../../../../src/tracker/store-check.js';
 import { fakeConfig, fakeDesk } from './fake-desk.js';
 import { fakeGuests } from './fake-guests.js';
@@ -44,6 +45,7 @@ export async function runCli(
     store = soundStore,
     config = fakeConfig,
     desk = fakeDesk(),
+    operations = [],
     guests = fakeGuests(desk),
     ...io
   }: {
@@ -52,6 +54,7 @@ export async function runCli(
     /** Null: there is none. */
     config?: Config | null;
     desk?: ClaimDesk & AsyncDisposable;
+    operations?: Operation[];
     guests?: GuestDesk;
   } & Partial<Pick<CliIo, 'isTty' | 'env' | 'columns' | 'signal' | 'now' | 'confirm'>> = {},
 ): Promise<CliRun> {
@@ -89,7 +92,7 @@ export async function runCli(
         if (config === null) throw new VdpaError('CONFIG_MISSING', 'there is no configuration');
         return { ...config, path: path ?? config.path };
       },
-      readClaims: async () => desk,
+      readClaims: async () => ({ ...desk, operations: async () => operations }),
       openDesk: async () => ({
         claims: desk,
         guests: async () => guests,
