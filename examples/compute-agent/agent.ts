@@ -18,6 +18,7 @@ import type { Definition, Phase } from './definition.js';
 import { type CompletedMigration, Departure } from './departure.js';
 import { type BootedInstance, GuestLife } from './guest-life.js';
 import { GuestPlaces } from './guest-places.js';
+import { GuestWatch } from './guest-watch.js';
 import { Hypervisor } from './hypervisor.js';
 import { Instances } from './instances.js';
 import type { Log } from './log.js';
@@ -48,6 +49,7 @@ export class ComputeAgent {
   readonly #arrival: Arrival;
   readonly #departure: Departure;
   readonly #settlement: Settlement;
+  readonly #watch: GuestWatch;
 
   private constructor(at: Workplace) {
     this.#at = at;
@@ -56,6 +58,7 @@ export class ComputeAgent {
     this.#arrival = new Arrival(at);
     this.#departure = new Departure(at);
     this.#settlement = new Settlement(at);
+    this.#watch = new GuestWatch(at, this.#turns);
   }
 
   /** Resolves when what an agent before it has left is settled, or known. */
@@ -200,7 +203,7 @@ export class ComputeAgent {
 
   /** Guests go on. What is under way is the caller's to wait for. */
   async close(): Promise<void> {
-    await this.#at.places.close();
+    await this.#watch.close();
     await this.#at.host.close();
   }
 

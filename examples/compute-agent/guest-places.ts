@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { GuestPlace, InstanceId } from 'vdpa-host';
-import { QmpDriver } from 'vdpa-host/guest';
+import { type GuestEvent, QmpDriver } from 'vdpa-host/guest';
 
 const kind = 'qmp:';
 const suffix = '.qmp';
@@ -31,6 +31,10 @@ export class GuestPlaces {
     const guest = reference.slice(before.length, -suffix.length);
     return guest === '' || guest.includes('/') ? null : this.of(guest as InstanceId);
   };
+
+  events(): AsyncIterable<GuestEvent> {
+    return this.#driver.events();
+  }
 
   async close(): Promise<void> {
     await this.#driver.close();

@@ -1,15 +1,13 @@
 import { once } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { HostOptions } from '../host/host-options.js';
 import type { Logger } from '../logger.js';
-import type { ClaimId } from '../tracker/claim.js';
 import type { Config } from './config.js';
 import { openConfigured } from './configured-desk.js';
 import { GuestDrivers } from './guest-drivers.js';
+import { GuestKeeper } from './guest-keeper.js';
 import { HostGuests } from './host-guests.js';
 import { ownerSocketPath } from './open-desk.js';
 import { OwnerSocket } from './owner-socket.js';
-import type { RecoveredClaim } from './recover-claims.js';
 import { Supervisor } from './supervisor.js';
 
 export interface AgentOptions {
@@ -35,12 +33,15 @@ export async function serve(
   supervisor.status('opening the store and reading the host');
   const host = await openConfigured(config, options, { follow: true, logger });
   try {
-    await using drivers = new GuestDrivers(config.guests, logger);
+    await using drivers = new GuestDrivers(config.guests, {
+      logger,
+      onEvent: (guest, type) => keeper.take(guest, type),
+    });
     const guests = new HostGuests(host, drivers);
+    const keeper = new GuestKeeper(guests, logger);
     const socket = await OwnerSocket.listen(ownerSocketPath(config.store), host, guests);
-    const closing = new AbortController();
-    const recovered = recoverGuests(guests, closing.signal, logger);
     try {
+      keeper.start();
       const status = (): unknown => supervisor.status(`${host.tracker.claims().length} claims`);
       using soon = new Soon(status);
       host.tracker.on('claim', () => soon.due());
@@ -50,47 +51,12 @@ export async function serve(
       await ended(signal);
       supervisor.stopping();
     } finally {
-      closing.abort();
-      await recovered;
+      await keeper.close();
       await socket.close();
     }
   } finally {
     await host.close();
   }
-}
-
-/** Before guests that could not be asked are asked again; then twice as long, up to the longest. */
-const firstAgainMs = 5_000;
-const longestAgainMs = 60_000;
-
-/** A guest that does not answer keeps nobody else waiting: it is asked beside the work. */
-async function recoverGuests(
-  guests: Pick<HostGuests, 'recover'>,
-  signal: AbortSignal,
-  logger: Logger,
-): Promise<void> {
-  try {
-    let claims: ClaimId[] | undefined;
-    for (let waitMs = firstAgainMs; ; waitMs = Math.min(2 * waitMs, longestAgainMs)) {
-      const recovered = await guests.recover({ claims, signal });
-      for (const one of recovered) tell(one, claims !== undefined, logger);
-      claims = recovered.flatMap(({ claim, error }) => (error === null ? [] : [claim]));
-      if (claims.length === 0) return;
-      await sleep(waitMs, undefined, { signal, ref: false });
-    }
-  } catch (error) {
-    if (!signal.aborted) logger.error({ err: error }, 'the guests could not be asked');
-  }
-}
-
-function tell(
-  { claim, guest, state, error }: RecoveredClaim,
-  again: boolean,
-  logger: Logger,
-): void {
-  const found = { claim, guest, state, ...(error !== null && { err: error }) };
-  if (error === null && state !== 'unknown') logger.info(found, 'claim and guest: together');
-  else if (!again) logger.warn(found, 'claim and guest: it could not be found out');
 }
 
 /** In a storm of claims the supervisor is told once a second. */

@@ -1,6 +1,7 @@
 import { basename, dirname } from 'node:path';
 import { VdpaError } from '../errors.js';
 import type { GuestCallOptions, GuestDriver } from '../guest/guest-driver.js';
+import type { GuestEvent } from '../guest/guest-event.js';
 import { LibvirtDriver } from '../guest/libvirt-driver.js';
 import { MonitorPath } from '../guest/monitor-path.js';
 import { QmpDriver } from '../guest/qmp-driver.js';
@@ -28,17 +29,23 @@ export interface UnlistedGuests {
   readonly error: VdpaError;
 }
 
+export interface GuestDriversOptions {
+  readonly logger?: Logger | undefined;
+  /** Told by which reference of what; null: of any. */
+  readonly onEvent?: ((guest: string | null, type: GuestEvent['type']) => void) | undefined;
+}
+
 /** What drives the guests that people name; each is opened when it is first needed. */
 export class GuestDrivers implements AsyncDisposable {
   readonly #config: GuestsConfig;
-  readonly #logger: Logger | undefined;
-  /** By the folder of the monitors, and one of libvirt. */
+  readonly #options: GuestDriversOptions;
+  /** By what references of their guests begin with: one for each folder of monitors, and one for libvirt. */
   readonly #drivers = new Map<string, GuestDriver>();
   #closed = false;
 
-  constructor(config: GuestsConfig, logger?: Logger) {
+  constructor(config: GuestsConfig, options: GuestDriversOptions = {}) {
     this.#config = config;
-    this.#logger = logger;
+    this.#options = options;
   }
 
   /** @throws {TypeError} a reference that is none; @throws {VdpaError} `CLOSED` */
@@ -50,9 +57,10 @@ export class GuestDrivers implements AsyncDisposable {
     }
     // A driver for all monitors of a folder: each of them serves one client at a time.
     const folder = dirname(guest.path);
+    const before = `${folder === '/' ? '' : folder}/`;
     const driver = this.#driver(
-      `qmp:${folder}`,
-      () => new QmpDriver({ monitor: `${folder === '/' ? '' : folder}/{guest}` }),
+      `qmp:${before}`,
+      () => new QmpDriver({ monitor: `${before}{guest}` }),
     );
     return { driver, guest: basename(guest.path) as InstanceId, reference };
   }
@@ -90,20 +98,34 @@ export class GuestDrivers implements AsyncDisposable {
   }
 
   #libvirt(): GuestDriver {
-    const logger = this.#logger;
+    const { logger } = this.#options;
     return this.#driver(
-      'libvirt',
+      'libvirt:',
       () => new LibvirtDriver({ ...this.#config.libvirt, ...(logger !== undefined && { logger }) }),
     );
   }
 
-  #driver(key: string, make: () => GuestDriver): GuestDriver {
+  /** @param before what references of its guests begin with */
+  #driver(before: string, make: () => GuestDriver): GuestDriver {
     if (this.#closed) throw new VdpaError('CLOSED', 'the guests are not asked any more');
-    let driver = this.#drivers.get(key);
+    let driver = this.#drivers.get(before);
     if (driver === undefined) {
       driver = make();
-      this.#drivers.set(key, driver);
+      this.#drivers.set(before, driver);
+      const { onEvent } = this.#options;
+      if (onEvent !== undefined) void follow(driver, before, onEvent);
     }
     return driver;
+  }
+}
+
+/** Until it is closed. */
+async function follow(
+  driver: GuestDriver,
+  before: string,
+  onEvent: NonNullable<GuestDriversOptions['onEvent']>,
+): Promise<void> {
+  for await (const event of driver.events()) {
+    onEvent('guest' in event ? `${before}${event.guest}` : null, event.type);
   }
 }

@@ -76,6 +76,14 @@ export class HostGuests implements GuestDesk {
     return [...(await Promise.all(listings)), ...failed.map(unlisted)];
   }
 
+  /** Those that say of this guest that it may have their devices; null: of any. */
+  claimsIn(guest: string | null): ClaimId[] {
+    return this.#host.tracker.claims().flatMap((claim) => {
+      const isIn = guest === null ? claim.guest !== null : claim.guest === guest;
+      return isIn ? [claim.id] : [];
+    });
+  }
+
   /** As `VdpaHost.recoverGuests`. */
   async recover(options: Pick<RecoverOptions, 'claims' | 'signal'>): Promise<RecoveredClaim[]> {
     const place = (reference: string): GuestPlace | null => {

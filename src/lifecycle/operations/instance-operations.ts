@@ -171,7 +171,7 @@ export class InstanceOperations {
 
   /**
    * Gives a guest that has been started, best paused, what it had when it was stopped; one that ended
-   * without `stop`, all that its instance has here. All or nothing.
+   * without `stop`, or that let go of something by itself, all that its instance has here. All or nothing.
    *
    * @returns what it has. Repeated, the same
    * @throws {TypeError} naming the key that is unknown or has the wrong form

@@ -11,6 +11,7 @@ import { Monitor } from '../../../examples/compute-agent/monitor.js';
 import { processWith } from '../../../examples/compute-agent/qemu-process.js';
 import { GuestConsole } from '../../../lab/guest/console.mjs';
 import { guestCommandLine } from '../../../lab/guest/spawn-guest.mjs';
+import { type ClaimId, type DeviceId, interfaceName } from '../../../src/index.js';
 import { vdpaHost } from '../../support/lab-command.js';
 import {
   addDevice,
@@ -34,7 +35,11 @@ const instance = 'vm1';
 interface Listed {
   readonly phase: string;
   readonly guest: boolean;
-  readonly ports: readonly { readonly port: string }[];
+  readonly ports: readonly {
+    readonly port: string;
+    readonly claim: ClaimId;
+    readonly device: DeviceId;
+  }[];
 }
 
 /** A host of its own: its PF, its folder, its agent. */
@@ -126,8 +131,20 @@ class Side {
 
   /** What the guest's own monitor says, when the agent does not use it. */
   async incoming(): Promise<unknown> {
-    using monitor = await Monitor.open(join(this.#instances, `${instance}.own`));
+    using monitor = await this.#ownMonitor();
     return await monitor.ask('query-migrate');
+  }
+
+  async #ownMonitor(): Promise<Monitor> {
+    return await Monitor.open(join(this.#instances, `${instance}.own`));
+  }
+
+  /** Asks the guest to let go of a port's interface, behind the agent's back. */
+  async takeOut(port: string): Promise<void> {
+    const ports = (await this.list()).flatMap((one) => one.ports);
+    const { claim, device } = ports.find((one) => one.port === port) ?? expect.fail(port);
+    using monitor = await this.#ownMonitor();
+    await monitor.ask('device_del', { id: interfaceName(claim, device) });
   }
 
   /** As its store has them, once the agent has ended. */
@@ -207,6 +224,10 @@ test('two agents carry a guest through its life, and a killed one’s successor 
   await here.ask('attach', { instance, port: third, network });
   await sees(here, 3);
   expect(await here.list()).toMatchObject(running(...both, 'port-3'));
+  // As a guest does late that was too busy to let go when it was asked: it gets it again.
+  await here.takeOut('port-3');
+  await sees(here, 2);
+  await sees(here, 3);
   await here.ask('detach', { instance, port: 'port-3' });
   await sees(here, 2);
 

@@ -180,6 +180,27 @@ describe('a process that is killed in the middle', () => {
   });
 });
 
+test('what a guest lets go of by itself is known to the agent, and of one that has ended all', async () => {
+  await using other = await LabGuest.start(guests, 'vm2');
+  await claimFor('vm2', '--id', 'c1', '--mac', mac);
+  const owner = await agent();
+  const attach = ['attach', '--instance', 'vm2', '--guest', reference(other)];
+  const [{ name }] = (await printed(...attach)).interfaces;
+  const isOut = async () => (await printed('claims')).claims[0].guest === null;
+  expect(await isOut()).toBe(false);
+  await other.ask('device_del', { id: name });
+  await until(isOut);
+  expect(await other.things()).toEqual([]);
+  await letGo(await hold(charNodeOf('vdpa1')));
+
+  await printed(...attach);
+  await other.kill();
+  await until(isOut);
+  expect(owner.lines.join('\n')).toContain('claim and guest: together');
+  expect(await printed('claims')).toMatchObject({ claims: [{ id: 'c1', status: 'allocated' }] });
+  await printed('release', '--claim', 'c1');
+});
+
 test('a guest that has ended has nothing, and what it had is given back', async () => {
   await using victim = await LabGuest.start(guests, 'vm2');
   await claimFor('vm2', '--id', 'c1', '--mac', mac);

@@ -124,6 +124,22 @@ describe('a suspended instance', () => {
     expect(tracker.operations()).toEqual([]);
   });
 
+  test('whose guest lets go after that has failed gets it again by a start', async () => {
+    const before = inGuest();
+    guests.failing = (line) =>
+      line.startsWith('detach') ? new VdpaError('GUEST_TIMEOUT', 'it does not answer') : null;
+    await expect(operations.suspend(vm1, guest)).rejects.toMatchObject({
+      code: 'GUEST_TIMEOUT',
+      outcome: 'undone',
+    });
+    guests.failing = () => null;
+    const last = [...(guests.guests.get(vm1)?.keys() ?? [])].at(-1) ?? expect.fail();
+    guests.guests.get(vm1)?.delete(last);
+    await operations.start(vm1, guest);
+    expect(inGuest()).toEqual(before);
+    expect(tracker.operations()).toEqual([]);
+  });
+
   test('that cannot be given all stays suspended', async () => {
     await operations.suspend(vm1, guest);
     guests.failing = (line) =>
