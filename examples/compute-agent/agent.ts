@@ -84,6 +84,7 @@ export class ComputeAgent {
     });
     try {
       await agent.#settlement.ofAll();
+      agent.#watch.lookAtAll();
       return agent;
     } catch (error) {
       await agent.close();

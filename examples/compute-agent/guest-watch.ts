@@ -4,7 +4,8 @@ import type { Workplace } from './workplace.js';
 
 /**
  * Gives running guests back what they have let go of unasked, or long after they were asked: one that was
- * too busy to let go for a suspend, which then failed, may do so a minute later.
+ * too busy to let go for a suspend, which then failed, may do so a minute later. So does one that was to
+ * let go of a port for good: the detach failed, the instance has the port still, and it may be asked again.
  */
 export class GuestWatch {
   readonly #at: Workplace;
@@ -17,6 +18,11 @@ export class GuestWatch {
     this.#at = at;
     this.#turns = turns;
     this.#ended = this.#follow();
+  }
+
+  /** When something may have been missed. */
+  lookAtAll(): void {
+    for (const { instance } of this.#at.instances.all()) this.#restoreLater(instance);
   }
 
   /** Waits for what is being given. It ends with the guests' places. */
@@ -32,6 +38,7 @@ export class GuestWatch {
       if (this.#isClosing) continue;
       this.#at.log.info({ told: event }, 'guest');
       if (event.type === 'interface-gone') this.#restoreLater(event.guest);
+      if (event.type === 'resync') this.lookAtAll();
     }
   }
 
@@ -44,11 +51,12 @@ export class GuestWatch {
     void done.finally(() => this.#pending.delete(done));
   }
 
-  /** Of one that has all that is its own it does nothing. */
+  /** Of one that has all that is its own, or has ended, it does nothing. */
   async #restore(instance: InstanceId): Promise<void> {
-    const { host, operations, places, instances } = this.#at;
+    const { host, operations, places, instances, hypervisor } = this.#at;
     if (instances.find(instance)?.phase.name !== 'running') return;
     if (host.tracker.operationOf(instance) !== null) return;
+    if (!(await hypervisor.isThere(instance))) return;
     await operations.start(instance, places.reference(instance));
   }
 }

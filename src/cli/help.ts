@@ -38,7 +38,8 @@ function commandHelp({ usage, description, options }: Command): string {
     description,
     '',
     'options:',
-    ...optionRows({ ...options, ...globalOptions }),
+    // What a command says of an option counts for that command.
+    ...optionRows({ ...options, ...globalOptions, ...options }),
   ].join('\n');
 }
 

@@ -35,10 +35,11 @@ export async function parseInvocation(argv: readonly string[]): Promise<Invocati
     throw new UsageError('which command?');
   }
 
+  const rest = argv.filter((_, index) => index !== first.index);
+  if (first.value === 'help') return await parseInvocation([...rest, '--help']);
   const load = commandTable.get(first.value);
   if (load === undefined) throw new UsageError(unknownCommand(first.value));
   const command = await load();
-  const rest = argv.filter((_, index) => index !== first.index);
   const { values, positionals } = strictly(rest, command.options, command.name);
   const { version, help } = values;
   if (version === true) return { kind: 'version' };
@@ -72,10 +73,21 @@ function strictly(
     });
   } catch (error) {
     if (!(error instanceof TypeError) || !('code' in error)) throw error;
-    // The first sentence names the option; the others are about quoting.
-    const [sentence = ''] = error.message.split(/\. |\n/, 1);
-    throw new UsageError(sentence.charAt(0).toLowerCase() + sentence.slice(1), command);
+    throw new UsageError(inOwnWords(error.message, args), command);
   }
+}
+
+/** What `parseArgs` says, for people at a command line. */
+function inOwnWords(message: string, args: readonly string[]): string {
+  // The first sentence names the option; the others are about quoting.
+  const [sentence = ''] = message.split(/\.\s|\.$|\n/, 1);
+  const [name = ''] = /--[\w-]+/.exec(sentence) ?? [];
+  if (sentence.endsWith('argument missing')) return `${name} wants a value`;
+  if (sentence.endsWith('ambiguous')) {
+    const value = args[args.indexOf(name) + 1];
+    return `${name} wants a value: one that begins with a dash is written ${name}=${value}`;
+  }
+  return sentence.charAt(0).toLowerCase() + sentence.slice(1);
 }
 
 function unknownCommand(name: string): string {

@@ -20,7 +20,7 @@ export const plugOptions: CommandOptions = {
   timeout: {
     type: 'string',
     value: 'MS',
-    help: 'how long it may take for each claim, in milliseconds',
+    help: 'how long it may take for each claim (1 to 600000)',
   },
 };
 

@@ -285,11 +285,9 @@ function noteGuest(
       await tracker.setGuest(selection, reference, given);
     },
     // Of one that was there before it stays as it was.
-    ...(claim.guest === null && {
-      undo: async () => {
-        if (!left.inGuest) await tracker.setGuest(selection, null, before);
-      },
-    }),
+    undo: async () => {
+      if (!left.inGuest) await tracker.setGuest(selection, claim.guest, before);
+    },
   };
 }
 

@@ -1,13 +1,20 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { GuestEvent } from '../guest/guest-event.js';
 import type { Logger } from '../logger.js';
-import type { ClaimId } from '../tracker/claim.js';
 import type { HostGuests } from './host-guests.js';
 import type { RecoveredClaim } from './recover-claims.js';
 
 /** Before guests that could not be asked are asked again; then twice as long, up to the longest. */
 const firstAgainMs = 5_000;
 const longestAgainMs = 60_000;
+
+/** One look at a guest's claims, or at all, which goes on until it is known what is there. */
+interface Look {
+  readonly ended: Promise<void>;
+  /** Whether something has happened since it began. */
+  isLate: boolean;
+  /** Ends the waiting before it asks again. */
+  wake: () => void;
+}
 
 /**
  * Keeps claims and guests together: at the start, and when a guest has let go of something or has ended.
@@ -17,64 +24,86 @@ export class GuestKeeper {
   readonly #guests: Pick<HostGuests, 'claimsIn' | 'recover'>;
   readonly #logger: Logger;
   readonly #closing = new AbortController();
-  /** By the guest's reference, or null for all; and whether to look once more after this. */
-  readonly #looking = new Map<string | null, { readonly ended: Promise<void>; again: boolean }>();
+  /** By the guest's reference, or null for all. */
+  readonly #looks = new Map<string | null, Look>();
 
   constructor(guests: Pick<HostGuests, 'claimsIn' | 'recover'>, logger: Logger) {
     this.#guests = guests;
     this.#logger = logger;
   }
 
-  /** After the process before this one was killed. */
+  /** After the process before this one was killed: also what it had begun is finished, or undone. */
   start(): void {
-    this.#look(null);
+    this.#look(null, true);
   }
 
   /** @param guest null: any */
   take(guest: string | null, type: GuestEvent['type']): void {
-    if (type !== 'unplug-refused') this.#look(guest);
+    if (type !== 'unplug-refused') this.#look(guest, false);
   }
 
   /** Ends the looking. Idempotent. */
   async close(): Promise<void> {
     this.#closing.abort();
-    await Promise.all([...this.#looking.values()].map(({ ended }) => ended));
+    const looks = [...this.#looks.values()];
+    for (const { wake } of looks) wake();
+    await Promise.all(looks.map(({ ended }) => ended));
   }
 
-  #look(guest: string | null): void {
+  #look(guest: string | null, begun: boolean): void {
     if (this.#closing.signal.aborted) return;
-    const now = this.#looking.get(guest);
+    const now = this.#looks.get(guest);
     if (now === undefined) {
-      this.#looking.set(guest, { ended: this.#lookNow(guest), again: false });
-    } else now.again = true;
+      const ended = this.#lookNow(guest, begun);
+      this.#looks.set(guest, { ended, isLate: false, wake: () => {} });
+    } else {
+      now.isLate = true;
+      now.wake();
+    }
   }
 
-  async #lookNow(guest: string | null): Promise<void> {
-    // Whoever asks meanwhile is served by the next look: what it is about may come after this one.
+  async #lookNow(guest: string | null, begun: boolean): Promise<void> {
+    // Until it is among the looks.
     await Promise.resolve();
+    const look = this.#looks.get(guest);
     try {
-      await this.#recover(guest);
+      if (look !== undefined) await this.#recover(guest, begun, look);
     } catch (error) {
       if (!this.#closing.signal.aborted) {
         this.#logger.error({ err: error }, 'the guests could not be asked');
       }
+    } finally {
+      this.#looks.delete(guest);
     }
-    const again = this.#looking.get(guest)?.again;
-    this.#looking.delete(guest);
-    if (again === true) this.#look(guest);
   }
 
   /** Until all of it is known. */
-  async #recover(guest: string | null): Promise<void> {
+  async #recover(guest: string | null, begun: boolean, look: Look): Promise<void> {
     const { signal } = this.#closing;
-    let claims: readonly ClaimId[] = this.#guests.claimsIn(guest);
-    for (let waitMs = firstAgainMs; claims.length > 0; waitMs *= 2) {
+    let claims = this.#guests.claimsIn(guest, begun);
+    let isAgain = false;
+    let waitMs = firstAgainMs;
+    while (claims.length > 0) {
       const recovered = await this.#guests.recover({ claims, signal });
-      for (const one of recovered) this.#tell(one, waitMs > firstAgainMs);
+      for (const one of recovered) this.#tell(one, isAgain);
       claims = recovered.flatMap(({ claim, error }) => (error === null ? [] : [claim]));
-      if (claims.length === 0) return;
-      await sleep(Math.min(waitMs, longestAgainMs), undefined, { signal, ref: false });
+      if (claims.length > 0 && !look.isLate) await this.#wait(waitMs, look);
+      isAgain = !look.isLate;
+      waitMs = isAgain ? Math.min(waitMs * 2, longestAgainMs) : firstAgainMs;
+      if (!look.isLate) continue;
+      look.isLate = false;
+      claims = [...new Set([...claims, ...this.#guests.claimsIn(guest, false)])];
     }
+  }
+
+  async #wait(waitMs: number, look: Look): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((done) => {
+      timer = setTimeout(done, waitMs).unref();
+      look.wake = done;
+    });
+    clearTimeout(timer);
+    this.#closing.signal.throwIfAborted();
   }
 
   #tell({ claim, guest, state, error }: RecoveredClaim, again: boolean): void {

@@ -76,11 +76,16 @@ export class HostGuests implements GuestDesk {
     return [...(await Promise.all(listings)), ...failed.map(unlisted)];
   }
 
-  /** Those that say of this guest that it may have their devices; null: of any. */
-  claimsIn(guest: string | null): ClaimId[] {
+  /**
+   * Those that say of a guest that it may have their devices.
+   *
+   * @param guest null: any
+   * @param begun also those whose attach has not come to its end
+   */
+  claimsIn(guest: string | null, begun: boolean): ClaimId[] {
     return this.#host.tracker.claims().flatMap((claim) => {
       const isIn = guest === null ? claim.guest !== null : claim.guest === guest;
-      return isIn ? [claim.id] : [];
+      return isIn && (begun || claim.status === 'allocated') ? [claim.id] : [];
     });
   }
 

@@ -16,7 +16,7 @@ export type TrackerFindingCode =
   | 'device-not-specified'
   /** None of the instances and migrations that live has the claim. */
   | 'claim-orphaned'
-  /** An instance that does not live is in the middle of an operation, which spares its claims. */
+  /** An instance that does not live is in an operation that rests, such as a suspend: it spares its claims. */
   | 'operation-orphaned'
   /** The record and the claim contradict one another about who has the device. */
   | 'holder-contradiction'
@@ -86,7 +86,9 @@ function recordFindings(record: DeviceRecord, ledger: Ledger, draft: Draft): Tra
 function operationFinding({ instance, kind, step }: Operation, ledger: Ledger): TrackerFinding {
   const [claim] = ledger.claimsOf(instance);
   const cure =
-    claim === undefined ? '' : `; it has claim ${claim.id} still: release by force what it has`;
+    claim === undefined
+      ? ''
+      : `, and has claim ${claim.id}: delete it there, or release that by force`;
   return {
     code: 'operation-orphaned',
     message: `instance ${instance}, which is not there, is in operation ${kind} (${step})${cure}`,

@@ -44,16 +44,26 @@ export function orphansOf(
   };
 }
 
-/** In order of the instances' ids: those of instances that do not live. @param living null: nobody knows */
+/** A step at which an operation rests until somebody goes on with it, as a suspend until it is resumed. */
+const restStep = 'unplugged';
+
+/**
+ * Operations at rest of instances that do not live, in order of the instances' ids. In any other step
+ * somebody is at work, or the instance may be on its way here.
+ *
+ * @param living null: nobody knows
+ */
 export function orphanedOperations(
   living: Living | null,
-  ledger: Pick<Ledger, 'operations'>,
+  ledger: Pick<Ledger, 'claimsOf' | 'operations'>,
 ): Operation[] {
   if (living === null) return [];
   const alive = aliveOf(living);
+  const { asOf = Number.POSITIVE_INFINITY } = living;
   return ledger
     .operations()
-    .filter(({ instance }) => !alive.has(instance))
+    .filter(({ instance, step }) => step === restStep && !alive.has(instance))
+    .filter(({ instance }) => ledger.claimsOf(instance).every(({ fence }) => fence <= asOf))
     .sort((a, b) => (a.instance < b.instance ? -1 : 1));
 }
 

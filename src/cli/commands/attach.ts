@@ -25,9 +25,13 @@ export const command: Command = {
     'queue-pairs': {
       type: 'string',
       value: 'N',
-      help: 'data queue pairs of each interface (default 1)',
+      help: `data queue pairs of each interface (1 to ${mostQueuePairs}, default 1)`,
     },
-    mtu: { type: 'string', value: 'BYTES', help: 'what the guest is told (default: nothing)' },
+    mtu: {
+      type: 'string',
+      value: 'BYTES',
+      help: `what the guest is told (${mtuRange.least} to ${mtuRange.most}, default: nothing)`,
+    },
   },
   positionals: { min: 0, max: 0, what: 'no argument' },
 

@@ -8,9 +8,10 @@ export const command: Command = {
   summary: 'what does not fit together: records, claims, devices, users',
   usage: 'audit',
   description: [
-    'Looks for claims of nobody (when it is told who lives), claimed devices that have vanished or',
-    'changed, contradictions between records and claims or PF and VF, and devices that a process uses',
-    'although nobody has claimed them. Changes nothing. Exit status 1 when something was found.',
+    'Looks for claims and operations of nobody (when it is told who lives), claimed devices that have',
+    'vanished or changed, contradictions between records and claims or PF and VF, and devices that a',
+    'process uses although nobody has claimed them. Changes nothing. Exit status 1 when something was',
+    'found.',
   ].join('\n'),
   options: { ...configOption, ...livingOptions },
   positionals: { min: 0, max: 0, what: 'no argument' },

@@ -28,14 +28,14 @@ export const command: Command = {
     instance: { type: 'string', value: 'ID', help: 'whom they are for' },
     physnet: { type: 'string', value: 'NET', help: 'the physical network they must reach' },
     tunnelled: { type: 'boolean', help: 'instead of --physnet: devices without physical network' },
-    count: { type: 'string', value: 'N', help: 'how many (default 1)' },
+    count: { type: 'string', value: 'N', help: `how many (1 to ${mostDevices}, default 1)` },
     port: { type: 'string', value: 'ID', help: 'the neutron port that it is for' },
     mac: { type: 'string', value: 'MAC', help: "the port's MAC" },
     numa: { type: 'string', value: 'CELLS', help: "the guest's NUMA nodes: 0 or 0,1" },
     'numa-policy': {
       type: 'string',
       value: 'POLICY',
-      help: 'required, socket, preferred or legacy',
+      help: "required, socket, preferred or legacy (default: the configuration's)",
     },
     id: { type: 'string', value: 'CLAIM', help: 'names the claim (default: a new UUID)' },
   },
@@ -82,7 +82,7 @@ function requestOf(
     told === null ? 1 : wholeNumber('count', told, { least: 1, most: mostDevices }, 'claim');
   const port = textOf(values, 'port', 'claim');
   const mac = textOf(values, 'mac', 'claim')?.toLowerCase() ?? null;
-  if (mac !== null && !isDeviceMac(mac)) throw new UsageError(`'${mac}' is no MAC`, 'claim');
+  if (mac !== null && !isDeviceMac(mac)) throw new UsageError(`--mac: '${mac}' is no MAC`, 'claim');
   if (count > 1 && (port !== null || mac !== null)) {
     throw new UsageError('a port has one device: --port and --mac go with --count 1', 'claim');
   }

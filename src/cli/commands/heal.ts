@@ -9,9 +9,9 @@ export const command: Command = {
   summary: 'set right what an audit finds and can be set right',
   usage: 'heal',
   description: [
-    'Gives back claims of nobody (when it is told who lives), and makes records and claims agree again.',
-    'Shows what it would do and asks first; with --yes it does not ask. Asks the agent when one runs;',
-    'otherwise it opens the store itself.',
+    'Gives back claims of nobody and ends operations of nobody (when it is told who lives), and makes',
+    'records and claims agree again. Shows what it would do and asks first; with --yes it does not ask.',
+    'Asks the agent when one runs; otherwise it opens the store itself.',
   ].join('\n'),
   options: {
     ...configOption,

@@ -102,7 +102,8 @@ function declarationOf(file: string): ProvisionDeclaration {
     return JSON.parse(readFileSync(file === '-' ? standardInput : file, 'utf8'));
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    throw new UsageError(`${file}: ${why}`, 'provision');
+    const what = error instanceof SyntaxError ? `${file} is no JSON` : `cannot read ${file}`;
+    throw new UsageError(`${what}: ${why}`, 'provision');
   }
 }
 

@@ -31,6 +31,10 @@ export class JournalEntry<Step extends string, Detail> {
     return new JournalEntry(journal, first);
   }
 
+  get operation(): OperationOf<Step, Detail> {
+    return this.#now;
+  }
+
   get kind(): string {
     return this.#now.kind;
   }

@@ -40,22 +40,52 @@ function ownInterfaces(tracker: Tracker, instance: InstanceId): PluggedInterface
 }
 
 /**
- * What a guest has of an instance's own claims, in their order.
+ * What a guest has of an instance's own claims, in their order, also in part.
  *
  * @throws {VdpaError} those of `GuestDriver.interfaces`
  */
 export async function pluggedInterfaces(
   tracker: Tracker,
   instance: InstanceId,
-  { driver, guest }: GuestPlace,
+  place: GuestPlace,
   signal: AbortSignal | undefined,
 ): Promise<PluggedInterface[]> {
+  const found = await interfacesFound(tracker, instance, place, signal);
+  return found.map(({ plugged }) => plugged);
+}
+
+/** As `pluggedInterfaces`, but of what is there in part. */
+export async function wholeInterfaces(
+  tracker: Tracker,
+  instance: InstanceId,
+  place: GuestPlace,
+  signal: AbortSignal | undefined,
+): Promise<PluggedInterface[]> {
+  const found = await interfacesFound(tracker, instance, place, signal);
+  return found.flatMap(({ plugged, isWhole }) => (isWhole ? [plugged] : []));
+}
+
+interface FoundInterface {
+  readonly plugged: PluggedInterface;
+  readonly isWhole: boolean;
+}
+
+async function interfacesFound(
+  tracker: Tracker,
+  instance: InstanceId,
+  { driver, guest }: GuestPlace,
+  signal: AbortSignal | undefined,
+): Promise<FoundInterface[]> {
   const all = await driver.interfaces(guest, { signal });
   const there = new Map(all.map((one) => [one.name, one]));
-  return ownInterfaces(tracker, instance).flatMap(({ claim, device, queuePairs }) => {
-    const found = there.get(interfaceName(claim, device));
+  return ownInterfaces(tracker, instance).flatMap((own): FoundInterface[] => {
+    const found = there.get(interfaceName(own.claim, own.device));
     if (found === undefined) return [];
-    return [{ claim, device, queuePairs: found.queuePairs ?? queuePairs, mtu: found.mtu }];
+    // Of one that is there in part it is not known what the guest was told.
+    if (found.state !== 'attached') return [{ plugged: own, isWhole: false }];
+    const { queuePairs, mtu } = found;
+    const plugged = { ...own, queuePairs: queuePairs ?? own.queuePairs, mtu };
+    return [{ plugged, isWhole: true }];
   });
 }
 

@@ -356,7 +356,8 @@ async function keepNew(
   if (now.step !== 'confirm') {
     await entry.advance('confirm', { fence: takenClaim(operating, id).fence });
   }
-  const { fence = 0 } = entry.detail;
+  // An earlier version kept none.
+  const { fence = tracker.claimOf(id)?.fence ?? Number.POSITIVE_INFINITY } = entry.detail;
   for (const claim of tracker.claims(now.instance)) {
     // What it has got since is none of its old devices; the new ones may be its own already.
     const isOld = claim.migration === null && claim.fence < fence;

@@ -16,6 +16,7 @@ import {
   releaseClaim,
   unplugAll,
   unplugElsewhere,
+  wholeInterfaces,
 } from './plugged-interface.js';
 import type { ResumedState } from './resumed-operation.js';
 
@@ -120,16 +121,20 @@ export async function putIn(
 ): Promise<readonly PluggedInterface[]> {
   const { tracker } = operating.host;
   const kind = 'stop';
-  let stopped = unpluggedGuest(operating, instance, kind);
-  if (stopped === null) {
-    const there = await pluggedInterfaces(tracker, instance, place, options.signal);
-    const all = ownInterfacesAs(tracker, instance, there);
-    if (all.length === there.length) return all;
-    const step = there.length > 0 ? 'plug' : 'unplugged';
-    await begin(operating, { instance, kind, migration: null }, step, place, all);
-    stopped = unpluggedGuest(operating, instance, kind);
+  const stopped = unpluggedGuest(operating, instance, kind);
+  if (stopped !== null) return await putBack(operating, stopped, place, options);
+  const there = await wholeInterfaces(tracker, instance, place, options.signal);
+  const all = ownInterfacesAs(tracker, instance, there);
+  if (all.length === there.length) return all;
+  const entry = await begin(operating, { instance, kind, migration: null }, 'plug', place, all);
+  try {
+    return await putBack(operating, entry.operation, place, options);
+  } catch (error) {
+    // A guest that runs on is as it was, and in no operation; one that has ended is stopped.
+    const left = unpluggedGuest(operating, instance, kind);
+    if (left?.step === 'plug') await new JournalEntry(tracker, left).end();
+    throw error;
   }
-  return stopped === null ? [] : await putBack(operating, stopped, place, options);
 }
 
 async function begin(

@@ -28,7 +28,10 @@ describe('a wrong command line', () => {
     [['bind', 'vdpa0', 'vfio-pci'], 'one of vhost_vdpa, virtio_vdpa, none', 'bind --help'],
     [['vfs', 'eth0', '4'], "'eth0' is no PCI address", 'vfs --help'],
     [['vfs', '65:00.0', '65536'], "'65536' is no number of VFs", 'vfs --help'],
-    [['list', '--root'], "option '--root <value>' argument missing", 'list --help'],
+    [['list', '--root'], '--root wants a value', 'list --help'],
+    [['list', '--timeout', '-5'], 'a dash is written --timeout=-5', 'list --help'],
+    [['claims', '--instance', '-x'], 'is written --instance=-x', 'claims --help'],
+    [['help', 'lits'], "unknown command 'lits': did you mean 'list'?", '--help'],
     [['list', '--root='], '--root wants a capture or a folder', 'list --help'],
     [['list', '--timeout', '0'], "from 1 to 600000, not '0'", 'list --help'],
     [['list', '--timeout', '1e3'], "not '1e3'", 'list --help'],
@@ -54,6 +57,16 @@ describe('a wrong command line', () => {
         outcome: 'unchanged',
       },
     });
+  });
+
+  it('asks for help as well by a word, and a command’s own words come before those of all', async () => {
+    for (const command of ['', 'attach'])
+      expect(await runCli(['help', command].filter(Boolean))).toEqual(
+        await runCli([command, '--help'].filter(Boolean)),
+      );
+    const { stdout } = await runCli(['attach', '--help']);
+    expect(stdout.match(/--timeout MS +(.*)/)?.[1]).toMatch(/^how long it may take for each claim/);
+    expect((await runCli(['list', '--help'])).stdout).toMatch(/--timeout MS +how long the kernel/);
   });
 
   it('takes --json after -- for an argument', async () => {

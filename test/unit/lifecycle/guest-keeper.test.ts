@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { VdpaError } from '../../../src/errors.js';
 import { GuestKeeper } from '../../../src/lifecycle/guest-keeper.js';
 import type { RecoveredClaim } from '../../../src/lifecycle/recover-claims.js';
@@ -6,95 +6,103 @@ import type { Logger } from '../../../src/logger.js';
 import type { ClaimId } from '../../../src/tracker/claim.js';
 import { claimId } from '../tracker/support/devices.js';
 
-const of: Record<string, ClaimId[]> = { 'qmp:/a': [claimId('c1'), claimId('c2')], 'qmp:/b': [] };
+const [a1, a2, b1] = [claimId('a1'), claimId('a2'), claimId('b1')];
+const of: Record<string, ClaimId[]> = { 'qmp:/a': [a1, a2], 'qmp:/b': [b1], 'qmp:/c': [] };
 
-/** A keeper of guests that are asked for their claims, each look answered by hand. */
+/** A keeper of guests, and what it asks and says. */
 function keeping() {
   const asked: (readonly ClaimId[])[] = [];
-  const answers: ((recovered: RecoveredClaim[]) => void)[] = [];
+  const unanswered = new Set<ClaimId>();
   const said: [string, object][] = [];
   const log = (level: string) => (fields: object) => void said.push([level, fields]);
   const logger = { info: log('info'), warn: log('warn'), error: log('error') } as Logger;
   const keeper = new GuestKeeper(
     {
-      claimsIn: (guest) => (guest === null ? Object.values(of).flat() : (of[guest] ?? [])),
-      recover: async ({ claims = [], signal }) => {
+      claimsIn: (guest, begun) => {
+        const all = guest === null ? Object.values(of).flat() : (of[guest] ?? []);
+        return begun ? [...all, claimId('begun')] : all;
+      },
+      recover: async ({ claims = [] }) => {
         asked.push(claims);
-        return await new Promise((answer, fail) => {
-          answers.push(answer);
-          signal?.addEventListener('abort', () => fail(signal.reason));
+        return claims.map((claim): RecoveredClaim => {
+          const isSilent = unanswered.has(claim);
+          const error = isSilent ? new VdpaError('GUEST_TIMEOUT', 'silent') : null;
+          return { claim, guest: '-', state: isSilent ? 'unknown' : 'left', error };
         });
       },
     },
     logger,
   );
-  const turn = () => new Promise((done) => setImmediate(done));
-  return { keeper, asked, answers, said, turn };
+  const next = () => asked.splice(0);
+  return { keeper, unanswered, said, next };
 }
 
-const recovered = (state: RecoveredClaim['state'], error: VdpaError | null = null) => ({
-  claim: claimId('c1'),
-  guest: 'qmp:/a',
-  state,
-  error,
+beforeEach(() => {
+  vi.useFakeTimers();
 });
+afterEach(() => {
+  vi.useRealTimers();
+});
+const passed = (ms = 0) => vi.advanceTimersByTimeAsync(ms);
 
 describe('the keeper of claims and guests', () => {
   test('looks at the claims of the guest that an event is about, and at all when any may be', async () => {
-    const { keeper, asked, answers, said, turn } = keeping();
-    keeper.take('qmp:/b', 'interface-gone');
+    const { keeper, said, next } = keeping();
+    keeper.take('qmp:/c', 'interface-gone');
     keeper.take('qmp:/a', 'unplug-refused');
-    await turn();
-    expect(asked).toEqual([]);
-    keeper.take('qmp:/a', 'interface-gone');
+    await passed();
+    expect(next()).toEqual([]);
+    keeper.take('qmp:/b', 'guest-gone');
+    await passed();
+    expect(next()).toEqual([[b1]]);
+    expect(said).toMatchObject([['info', { claim: b1, state: 'left' }]]);
     keeper.take(null, 'resync');
-    await turn();
-    expect(asked).toEqual([of['qmp:/a'], of['qmp:/a']]);
-    for (const answer of answers.splice(0)) answer([recovered('left')]);
-    await turn();
-    expect(said).toMatchObject([
-      ['info', { claim: 'c1', state: 'left' }],
-      ['info', { claim: 'c1', state: 'left' }],
-    ]);
-    await keeper.close();
-  });
-
-  test('looks once more for all that came while it looked', async () => {
-    const { keeper, asked, answers, turn } = keeping();
-    keeper.take('qmp:/a', 'guest-gone');
-    await turn();
-    for (let more = 0; more < 3; more++) keeper.take('qmp:/a', 'interface-gone');
-    await turn();
-    expect(asked).toHaveLength(1);
-    answers.pop()?.([recovered('in-guest')]);
-    await turn();
-    expect(asked).toHaveLength(2);
-    answers.pop()?.([]);
-    await turn();
-    await turn();
-    expect(asked).toHaveLength(2);
-    await keeper.close();
-  });
-
-  test('asks a guest that does not answer again, until it is closed', async () => {
-    const { keeper, asked, answers, said, turn } = keeping();
+    await passed();
+    expect(next()).toEqual([[a1, a2, b1]]);
+    // What is being attached is its own call's to finish.
     keeper.start();
-    await turn();
-    answers.pop()?.([recovered('unknown', new VdpaError('GUEST_TIMEOUT', 'silent'))]);
-    await turn();
-    expect(said).toMatchObject([['warn', { state: 'unknown', err: { code: 'GUEST_TIMEOUT' } }]]);
+    await passed();
+    expect(next()).toEqual([[a1, a2, b1, 'begun']]);
+    await keeper.close();
+  });
+
+  test('asks those that do not answer again, later and later, until it is closed', async () => {
+    const { keeper, unanswered, said, next } = keeping();
+    unanswered.add(a2);
+    keeper.take('qmp:/a', 'interface-gone');
+    await passed();
+    expect(next()).toEqual([[a1, a2]]);
+    await passed(4_999);
+    expect(next()).toEqual([]);
+    await passed(1);
+    expect(next()).toEqual([[a2]]);
+    await passed(9_999);
+    expect(next()).toEqual([]);
+    await passed(1);
+    expect(next()).toEqual([[a2]]);
+    await passed(600_000);
+    expect(next().length).toBeGreaterThan(9);
+    expect(said.filter(([level]) => level === 'warn')).toHaveLength(1);
     await keeper.close();
     keeper.take('qmp:/a', 'interface-gone');
-    await turn();
-    expect(asked).toHaveLength(1);
-    expect(said).toHaveLength(1);
+    await passed(600_000);
+    expect(next()).toEqual([]);
   });
 
-  test('ends a look that is under way when it is closed', async () => {
-    const { keeper, said, turn } = keeping();
-    keeper.start();
-    await turn();
+  test('looks at all anew, and at once, when something happens while one does not answer', async () => {
+    const { keeper, unanswered, next } = keeping();
+    unanswered.add(a2);
+    keeper.take(null, 'resync');
+    await passed(100_000);
+    next();
+    keeper.take(null, 'resync');
+    await passed();
+    expect(next()).toEqual([[a2, a1, b1]]);
+    unanswered.clear();
+    await passed(5_000);
+    expect(next()).toEqual([[a2]]);
+    await passed(600_000);
+    expect(next()).toEqual([]);
     await keeper.close();
-    expect(said).toEqual([]);
   });
 });

@@ -222,6 +222,15 @@ describe('an instance that is resized on its host', () => {
     expect(tracker.claims()).toMatchObject([{ id: later.id }]);
   });
 
+  test('whose confirmation an earlier version had begun is finished', async () => {
+    await operations.resize.prepare(vm1, wanted);
+    await restarted(operations);
+    const now = tracker.operationOf(vm1);
+    await tracker.setOperation(vm1, now, { ...(now as never as object), step: 'confirm' } as never);
+    expect(await operations.resumeOperations()).toMatchObject([{ state: 'finished' }]);
+    assertNew();
+  });
+
   test('whose guest nobody knows any more is not taken to have ended', async () => {
     await operations.resize.prepare(vm1, wanted);
     await restarted(operations);

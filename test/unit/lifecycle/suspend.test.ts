@@ -27,6 +27,13 @@ const started = () => host.started();
 const inGuest = () => host.inGuest(vm1);
 const shown = () => tracker.claims(vm1).map(({ id, status, guest: at }) => ({ id, status, at }));
 
+/** Of its first interface, as a hypervisor shows it then: it has some of it still. */
+function lateLetGo(): void {
+  const [name, one] = [...(guests.guests.get(vm1) ?? [])][0] ?? expect.fail();
+  const unknown = { mac: null, queuePairs: null, mtu: null } as const;
+  guests.guests.get(vm1)?.set(name, { ...one, ...unknown, state: 'partial' });
+}
+
 beforeEach(async () => {
   tracker = await trackerOf(card('06', 4));
   host = new AgentHost(tracker);
@@ -133,11 +140,28 @@ describe('a suspended instance', () => {
       outcome: 'undone',
     });
     guests.failing = () => null;
-    const last = [...(guests.guests.get(vm1)?.keys() ?? [])].at(-1) ?? expect.fail();
-    guests.guests.get(vm1)?.delete(last);
+    lateLetGo();
     await operations.start(vm1, guest);
     expect(inGuest()).toEqual(before);
     expect(tracker.operations()).toEqual([]);
+    // Nor does a suspend forget what it was told.
+    lateLetGo();
+    await operations.suspend(vm1, guest);
+    await operations.resume(vm1, guest);
+    expect(inGuest()).toEqual(before);
+  });
+
+  test('that cannot get again what it let go of runs on in no operation', async () => {
+    const before = inGuest();
+    lateLetGo();
+    guests.failing = (line) =>
+      line.startsWith('attach') ? new VdpaError('DEVICE_BUSY', 'somebody has it') : null;
+    await expect(operations.start(vm1, guest)).rejects.toMatchObject({ code: 'DEVICE_BUSY' });
+    expect(tracker.operations()).toEqual([]);
+    guests.failing = () => null;
+    await operations.start(vm1, guest);
+    expect(inGuest()).toHaveLength(before.length);
+    expect(inGuest()).toEqual(expect.arrayContaining(before));
   });
 
   test('that cannot be given all stays suspended', async () => {

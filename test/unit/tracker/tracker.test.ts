@@ -494,6 +494,7 @@ describe('an operation of an instance that is not there', () => {
     expect(tracker.audit(none)).toMatchObject([found]);
     expect(tracker.audit({ instances: [vm1] })).toEqual([]);
     expect(tracker.audit()).toEqual([]);
+    expect(tracker.audit({ ...none, asOf: tracker.fence - 1 })).toEqual([]);
     expect(await tracker.heal(none)).toEqual([]);
     expect(tracker.operations()).toEqual([operation]);
     await tracker.release({ instance: vm1, force: true });
@@ -504,6 +505,16 @@ describe('an operation of an instance that is not there', () => {
     expect(await tracker.heal(none)).toMatchObject([healable]);
     expect(tracker.operations()).toEqual([]);
     expect(tracker.audit(none)).toEqual([]);
+  });
+
+  test('is let be while somebody is at work, or it may be on its way', async () => {
+    const tracker = await trackerOf(card('06', 4));
+    const boot = { ...operation, kind: 'boot', step: 'claim' };
+    await tracker.setOperation(vm1, null, boot);
+    const none = { instances: [] };
+    expect(tracker.audit(none)).toEqual([]);
+    expect(await tracker.heal(none)).toEqual([]);
+    expect(tracker.operations()).toEqual([boot]);
   });
 });
 
