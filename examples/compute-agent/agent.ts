@@ -10,6 +10,7 @@ import {
   InstanceOperations,
   type MigrationOffer,
   type PluggedInterface,
+  type PreparedPort,
 } from 'vdpa-host/lifecycle';
 import { AgentError } from './agent-error.js';
 import { Arrival, type CompletedArrival, type PreparedArrival } from './arrival.js';
@@ -23,7 +24,6 @@ import { Hypervisor } from './hypervisor.js';
 import { Instances } from './instances.js';
 import type { Log } from './log.js';
 import { LoggedNetwork } from './network.js';
-import type { PortBinding } from './port-binding.js';
 import { type PortDevice, portDevices } from './port-device.js';
 import { PortLife } from './port-life.js';
 import { Settlement } from './settlement.js';
@@ -65,12 +65,16 @@ export class ComputeAgent {
   static async start(configuration: Configuration, log: Log): Promise<ComputeAgent> {
     const { host: name, folder, deviceSpec, store } = configuration;
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    const instances = await Instances.open(folder);
+    const instances = await Instances.open(folder, log);
     // Whoever has the store is the host's only agent.
     const host = await VdpaHost.open({ deviceSpec, store, logger: log });
     const places = new GuestPlaces(folder);
     const network = new LoggedNetwork(log);
-    const operations = new InstanceOperations(host, { place: places.place, network });
+    const operations = new InstanceOperations(host, {
+      place: places.place,
+      network,
+      hostName: name,
+    });
     const hypervisor = new Hypervisor(configuration);
     const agent = new ComputeAgent({
       name,
@@ -106,7 +110,7 @@ export class ComputeAgent {
   async attach(
     instance: InstanceId,
     request: DeviceRequest & { readonly portId: PortId },
-  ): Promise<PortBinding[]> {
+  ): Promise<PreparedPort[]> {
     return await this.#in(['running'], instance, (one) => this.#ports.attach(one, request));
   }
 

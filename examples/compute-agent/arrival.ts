@@ -2,15 +2,15 @@ import type { InstanceId, MigrationId } from 'vdpa-host';
 import type { MigrationOffer, PluggedInterface, PreparedMigration } from 'vdpa-host/lifecycle';
 import { AgentError } from './agent-error.js';
 import type { Definition } from './definition.js';
-import { bind, type PortBinding } from './port-binding.js';
+import { bind } from './port-binding.js';
 import { portDevices } from './port-device.js';
+import { steps } from './steps.js';
 import type { Workplace } from './workplace.js';
 
 export interface PreparedArrival {
   readonly prepared: PreparedMigration;
   /** Where the source's QEMU is to send the guest. */
   readonly uri: string;
-  readonly bindings: readonly PortBinding[];
 }
 
 export interface CompletedArrival {
@@ -45,9 +45,9 @@ export class Arrival {
     await instances.put(arriving);
     try {
       const prepared = await operations.liveMigration.prepare(offer, { numaCells });
-      const bindings = bind(this.#at, instance, prepared.ports, false);
+      bind(this.#at, instance, prepared.ports);
       await hypervisor.start(instance, 'incoming');
-      return { prepared, uri: await hypervisor.listen(instance), bindings };
+      return { prepared, uri: await hypervisor.listen(instance) };
     } catch (error) {
       await this.#end(instance).catch((failure: unknown) => {
         this.#at.log.error({ instance, error: failure }, 'could not be undone: abort it');
@@ -73,7 +73,11 @@ export class Arrival {
     }
     if (phase.name !== 'running') await hypervisor.run(instance);
     const reference = places.reference(instance);
-    const interfaces = await operations.liveMigration.completeAtDestination(instance, reference);
+    const interfaces = await operations.liveMigration.completeAtDestination(
+      instance,
+      reference,
+      steps(log, instance),
+    );
     const activated = this.#ports(instance);
     log.info({ instance, activated }, 'bindings to activate in neutron');
     if (phase.name !== 'running') await instances.enter(definition, { name: 'running' });
@@ -96,9 +100,9 @@ export class Arrival {
   }
 
   async #end(instance: InstanceId): Promise<void> {
-    const { operations, hypervisor, instances } = this.#at;
+    const { operations, hypervisor, instances, log } = this.#at;
     await hypervisor.end(instance);
-    await operations.liveMigration.abort(instance);
+    await operations.liveMigration.abort(instance, steps(log, instance));
     await instances.forget(instance);
   }
 

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { VdpaError } from 'vdpa-host';
-import type { PreparedMigration } from 'vdpa-host/lifecycle';
+import type { PreparedMigration, PreparedPort } from 'vdpa-host/lifecycle';
 import { z } from 'zod';
 import { RemoteError } from './agent-error.js';
 import { ask } from './client.js';
 import { type Definition, type Leaving, migrationId } from './definition.js';
+import { steps } from './steps.js';
 import type { Workplace } from './workplace.js';
 
 /** The other host's agent may be being started at this moment. */
@@ -16,7 +17,6 @@ const preparedArrival = z.looseObject({
   // The library looks at it itself.
   prepared: z.custom<PreparedMigration>(),
   uri: z.string(),
-  bindings: z.array(z.unknown()),
 });
 const completedArrival = z.looseObject({
   interfaces: z.array(z.unknown()),
@@ -26,7 +26,7 @@ const completedArrival = z.looseObject({
 export interface CompletedMigration extends z.infer<typeof completedArrival> {
   readonly migration: string;
   /** Of the ports on the destination: to be written to neutron, then activated. */
-  readonly bindings: readonly unknown[];
+  readonly bindings: readonly PreparedPort[];
 }
 
 /**
@@ -53,7 +53,7 @@ export class Departure {
     const offer = await operations.liveMigration.offer(instance, reference, migration);
     await asked(to, 'check', { offer, numaCells });
     const leaving = await instances.enter(definition, { name: 'leaving', migration, to });
-    let bindings: readonly unknown[] = [];
+    let bindings: readonly PreparedPort[] = [];
     try {
       bindings = await this.#send(leaving, { offer, numaCells });
     } catch (error) {
@@ -72,13 +72,14 @@ export class Departure {
   }
 
   /** Up to where the guest is whole at the destination, and waits there. */
-  async #send({ instance, phase }: Leaving, offered: object): Promise<readonly unknown[]> {
-    const { operations, hypervisor, places } = this.#at;
+  async #send({ instance, phase }: Leaving, offered: object): Promise<readonly PreparedPort[]> {
+    const { operations, hypervisor, places, log } = this.#at;
     const answer = await asked(phase.to, 'prepare', offered);
-    const { prepared, uri, bindings } = preparedArrival.parse(answer);
-    await operations.liveMigration.unplug(prepared, places.reference(instance));
+    const { prepared, uri } = preparedArrival.parse(answer);
+    const reference = places.reference(instance);
+    await operations.liveMigration.unplug(prepared, reference, steps(log, instance));
     await hypervisor.send(instance, uri);
-    return bindings;
+    return prepared.ports;
   }
 
   /**
@@ -124,10 +125,11 @@ export class Departure {
   }
 
   async #stay(leaving: Leaving): Promise<void> {
-    const { operations, hypervisor, instances } = this.#at;
+    const { operations, hypervisor, instances, log } = this.#at;
     const { instance, phase } = leaving;
+    const told = steps(log, instance);
     if (await hypervisor.isThere(instance)) await hypervisor.run(instance);
-    await operations.liveMigration.abort(instance).catch((error: unknown) => {
+    await operations.liveMigration.abort(instance, told).catch((error: unknown) => {
       // It has ended: the library has stopped the instance.
       if (!(error instanceof VdpaError && error.code === 'GUEST_NOT_FOUND')) throw error;
     });

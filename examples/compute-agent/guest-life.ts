@@ -1,12 +1,13 @@
 import type { DeviceRequest } from 'vdpa-host';
-import type { PluggedInterface } from 'vdpa-host/lifecycle';
+import type { PluggedInterface, PreparedPort } from 'vdpa-host/lifecycle';
 import { AgentError } from './agent-error.js';
 import type { Definition } from './definition.js';
-import { bind, type PortBinding } from './port-binding.js';
+import { bind } from './port-binding.js';
+import { steps } from './steps.js';
 import type { Workplace } from './workplace.js';
 
 export interface BootedInstance {
-  readonly bindings: readonly PortBinding[];
+  readonly bindings: readonly PreparedPort[];
   readonly interfaces: readonly PluggedInterface[];
 }
 
@@ -20,17 +21,21 @@ export class GuestLife {
 
   /** The instance runs with all that was requested, or is not here. */
   async boot(booting: Definition, requests: readonly DeviceRequest[]): Promise<BootedInstance> {
-    const { operations, hypervisor, places, instances } = this.#at;
+    const { operations, hypervisor, places, instances, log } = this.#at;
     const { instance, numaCells } = booting;
     await instances.put(booting);
     try {
       const { ports } = await operations.boot(instance, { requests, numaCells });
-      const bindings = bind(this.#at, instance, ports, true);
+      bind(this.#at, instance, ports);
       await hypervisor.start(instance, 'paused');
-      const interfaces = await operations.completeBoot(instance, places.reference(instance));
+      const interfaces = await operations.completeBoot(
+        instance,
+        places.reference(instance),
+        steps(log, instance),
+      );
       await hypervisor.run(instance);
       await instances.enter(booting, { name: 'running' });
-      return { bindings, interfaces };
+      return { bindings: ports, interfaces };
     } catch (error) {
       await this.#undo(booting, () => this.delete(booting));
       throw error;
@@ -42,26 +47,26 @@ export class GuestLife {
    * the library's `delete` takes back as well what a boot had already completed.
    */
   async delete(definition: Definition): Promise<void> {
-    const { operations, hypervisor, instances } = this.#at;
+    const { operations, hypervisor, instances, log } = this.#at;
     const { instance } = await instances.enter(definition, { name: 'deleting' });
     await hypervisor.end(instance);
-    await operations.delete(instance);
+    await operations.delete(instance, steps(log, instance));
     await hypervisor.forgetSaved(instance);
     await instances.forget(instance);
   }
 
   /** Ends the guest first: one that does not answer would keep its interfaces, and itself from being stopped. */
   async stop(definition: Definition): Promise<void> {
-    const { operations, hypervisor, places, instances } = this.#at;
+    const { operations, hypervisor, places, instances, log } = this.#at;
     const { instance } = await instances.enter(definition, { name: 'stopping' });
     await hypervisor.end(instance);
-    await operations.stop(instance, places.reference(instance));
+    await operations.stop(instance, places.reference(instance), steps(log, instance));
     await instances.enter(definition, { name: 'stopped' });
   }
 
   /** Also of an instance whose guest has ended by itself. */
   async start(definition: Definition): Promise<readonly PluggedInterface[]> {
-    const { operations, hypervisor, places, instances } = this.#at;
+    const { operations, hypervisor, places, instances, log } = this.#at;
     const { instance } = definition;
     if (await hypervisor.isThere(instance)) {
       throw new AgentError('WRONG_PHASE', `the guest of ${instance} has not ended: stop it first`);
@@ -69,7 +74,11 @@ export class GuestLife {
     await instances.enter(definition, { name: 'starting' });
     try {
       await hypervisor.start(instance, 'paused');
-      const interfaces = await operations.start(instance, places.reference(instance));
+      const interfaces = await operations.start(
+        instance,
+        places.reference(instance),
+        steps(log, instance),
+      );
       await hypervisor.run(instance);
       await instances.enter(definition, { name: 'running' });
       return interfaces;
@@ -80,11 +89,11 @@ export class GuestLife {
   }
 
   async suspend(definition: Definition): Promise<void> {
-    const { operations, hypervisor, places, instances } = this.#at;
+    const { operations, hypervisor, places, instances, log } = this.#at;
     const { instance } = await instances.enter(definition, { name: 'suspending' });
     try {
       await hypervisor.forgetSaved(instance);
-      await operations.suspend(instance, places.reference(instance));
+      await operations.suspend(instance, places.reference(instance), steps(log, instance));
       await hypervisor.save(instance);
     } catch (error) {
       await this.#undo(definition, () => this.settleSuspend(definition));
@@ -96,7 +105,7 @@ export class GuestLife {
 
   /** An instance whose state has been saved is suspended; any other runs on, if its guest is there. */
   async settleSuspend(definition: Definition): Promise<void> {
-    const { host, operations, hypervisor, places, instances } = this.#at;
+    const { host, operations, hypervisor, places, instances, log } = this.#at;
     const { instance } = definition;
     if (await hypervisor.hasSaved(instance)) {
       await hypervisor.end(instance);
@@ -104,7 +113,7 @@ export class GuestLife {
     } else if (await hypervisor.isThere(instance)) {
       await hypervisor.endSending(instance);
       await hypervisor.run(instance);
-      await operations.resume(instance, places.reference(instance));
+      await operations.resume(instance, places.reference(instance), steps(log, instance));
       await instances.enter(definition, { name: 'running' });
     } else if (host.tracker.operationOf(instance) === null) {
       await this.stop(definition);
@@ -115,12 +124,16 @@ export class GuestLife {
 
   /** Once the guest runs, what fails leaves it running without interfaces: ask again. */
   async resume(definition: Definition): Promise<readonly PluggedInterface[]> {
-    const { operations, hypervisor, places, instances } = this.#at;
+    const { operations, hypervisor, places, instances, log } = this.#at;
     const { instance, phase } = definition;
     if (phase.name === 'suspended') await this.#load(definition);
     await hypervisor.forgetSaved(instance);
     await hypervisor.run(instance);
-    const interfaces = await operations.resume(instance, places.reference(instance));
+    const interfaces = await operations.resume(
+      instance,
+      places.reference(instance),
+      steps(log, instance),
+    );
     await instances.enter(definition, { name: 'running' });
     return interfaces;
   }

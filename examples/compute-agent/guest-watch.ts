@@ -1,4 +1,5 @@
 import type { InstanceId } from 'vdpa-host';
+import { steps } from './steps.js';
 import type { Turns } from './turns.js';
 import type { Workplace } from './workplace.js';
 
@@ -53,10 +54,10 @@ export class GuestWatch {
 
   /** Of one that has all that is its own, or has ended, it does nothing. */
   async #restore(instance: InstanceId): Promise<void> {
-    const { host, operations, places, instances, hypervisor } = this.#at;
+    const { host, operations, places, instances, hypervisor, log } = this.#at;
     if (instances.find(instance)?.phase.name !== 'running') return;
     if (host.tracker.operationOf(instance) !== null) return;
     if (!(await hypervisor.isThere(instance))) return;
-    await operations.start(instance, places.reference(instance));
+    await operations.start(instance, places.reference(instance), steps(log, instance));
   }
 }

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { AgentError } from './agent-error.js';
 import { type Definition, definition, type Phase } from './definition.js';
 import { removeDurably, writeDurably } from './durable-file.js';
+import type { Log } from './log.js';
 
 const suffix = '.json';
 
@@ -13,13 +14,16 @@ export class Instances {
   readonly #folder: string;
   readonly #known = new Map<InstanceId, Definition>();
 
-  private constructor(folder: string) {
+  readonly #log: Log;
+
+  private constructor(folder: string, log: Log) {
     this.#folder = folder;
+    this.#log = log;
   }
 
   /** @throws {AgentError} `DEFINITION_INVALID` */
-  static async open(folder: string): Promise<Instances> {
-    const instances = new Instances(folder);
+  static async open(folder: string, log: Log): Promise<Instances> {
+    const instances = new Instances(folder, log);
     for (const name of (await readdir(folder)).filter((each) => each.endsWith(suffix)).sort()) {
       const one = await read(join(folder, name));
       instances.#known.set(one.instance, one);
@@ -46,6 +50,7 @@ export class Instances {
   async put(one: Definition): Promise<void> {
     await writeDurably(this.#path(one.instance), `${JSON.stringify(one)}\n`);
     this.#known.set(one.instance, one);
+    this.#log.info({ instance: one.instance, ...one.phase }, 'phase');
   }
 
   async enter<P extends Phase>(
@@ -60,6 +65,7 @@ export class Instances {
   async forget(instance: InstanceId): Promise<void> {
     await removeDurably(this.#path(instance));
     this.#known.delete(instance);
+    this.#log.info({ instance }, 'forgotten');
   }
 
   #path(instance: InstanceId): string {

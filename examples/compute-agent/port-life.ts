@@ -1,7 +1,9 @@
 import type { DeviceRequest, InstanceId, PortId } from 'vdpa-host';
+import type { PreparedPort } from 'vdpa-host/lifecycle';
 import type { Definition } from './definition.js';
-import { bind, type PortBinding } from './port-binding.js';
+import { bind } from './port-binding.js';
 import { type PortDevice, portDevices } from './port-device.js';
+import { steps } from './steps.js';
 import type { Workplace } from './workplace.js';
 
 /** Interfaces that a running guest is given, and gives up. The caller has the instance's turn. */
@@ -16,29 +18,34 @@ export class PortLife {
   async attach(
     { instance, numaCells }: Definition,
     request: DeviceRequest & { readonly portId: PortId },
-  ): Promise<PortBinding[]> {
-    const { host, places, network } = this.#at;
+  ): Promise<PreparedPort[]> {
+    const { host, places, network, name, log } = this.#at;
     const port = request.portId;
     const isNew = this.#deviceOf(instance, port) === undefined;
     if (isNew) await host.claim({ instance, requests: [request], numaCells });
     const own = this.#deviceOf(instance, port);
     if (own === undefined) throw new Error(`port ${port} of ${instance} was claimed, and is not`);
     const profile = host.bindingProfile(own.device);
-    const bindings = bind(this.#at, instance, [{ port, profile }], true);
+    const bindings = [{ port, host: name, profile, active: 'now' as const }];
+    bind(this.#at, instance, bindings);
     const selection = { claim: own.claim, devices: [own.device] };
     // A claim of before may have other ports, which keep theirs.
     const onFailure = isNew ? 'release' : 'keep';
-    await host.attach(selection, places.of(instance), { network, onFailure });
+    await host.attach(selection, places.of(instance), {
+      network,
+      onFailure,
+      ...steps(log, instance),
+    });
     return bindings;
   }
 
   /** Takes a port's interface from the guest and gives its device back. Repeated, it does nothing. */
   async detach({ instance }: Definition, port: PortId): Promise<void> {
-    const { host, places, network } = this.#at;
+    const { host, places, network, log } = this.#at;
     const own = this.#deviceOf(instance, port);
     if (own === undefined) return;
     const selection = { claim: own.claim, devices: [own.device] };
-    await host.detach(selection, places.of(instance), { network });
+    await host.detach(selection, places.of(instance), { network, ...steps(log, instance) });
   }
 
   /** Gives back what was claimed for an attach that had not come to its end when the agent was killed. */

@@ -239,8 +239,13 @@ describe('a device that somebody holds open', () => {
       for (let attempt = 0; attempt < (lab.long ? 200 : 10); attempt++) {
         const answer = await lab.failed(host.deleteDevice('sim0'));
         expect(lab.vdpaAnswers()).toBe(true);
-        if (answer === 'done') boundSim();
-        else expect(answer).toMatchObject({ code: 'DEVICE_BUSY', outcome: 'unchanged' });
+        if (answer === 'done') {
+          // vhost_vdpa shows a node before it has made all that closing it needs: whoever opens and closes it
+          // in between brings down the kernel.
+          await lab.stopped(racer);
+          boundSim();
+          racer.kill('SIGCONT');
+        } else expect(answer).toMatchObject({ code: 'DEVICE_BUSY', outcome: 'unchanged' });
       }
     } finally {
       await lab.letGo(racer);

@@ -152,6 +152,12 @@ export async function ended(child: ChildProcess): Promise<void> {
   if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
 }
 
+/** Stops a process, and resolves when it runs no more. */
+export async function stopped(child: ChildProcess): Promise<void> {
+  child.kill('SIGSTOP');
+  await until(() => /^State:\s*T/m.test(readFileSync(`/proc/${child.pid}/status`, 'utf8')));
+}
+
 /** Whether a process is there and sleeps in the kernel in a way that no signal ends. */
 export function sleepsInKernel(pid: number | undefined): boolean {
   try {

@@ -8,7 +8,13 @@ import { errorCodes } from '../../src/errors.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const documents = [
-  ...['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'lab/README.md'],
+  ...[
+    'README.md',
+    'CHANGELOG.md',
+    'CONTRIBUTING.md',
+    'lab/README.md',
+    'examples/compute-agent/README.md',
+  ],
   ...readdirSync(join(root, 'docs'))
     .filter((name) => name.endsWith('.md'))
     .map((name) => `docs/${name}`),

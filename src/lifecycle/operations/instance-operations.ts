@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import { eachOf } from '../../each-of.js';
 import { VdpaError } from '../../errors.js';
 import type { NetworkBackend } from '../../guest/network-backend.js';
@@ -35,6 +36,8 @@ export interface OperationsOptions {
   readonly place: (reference: string) => GuestPlace | null;
   /** The control plane's part in all operations. Default: nothing is done. */
   readonly network?: NetworkBackend | undefined;
+  /** This host's name, for neutron's bindings. Default: what the kernel says. */
+  readonly hostName?: string | undefined;
 }
 
 const portsForm = shape({ instance: name, ports: listOf(anything), networks: listOf(anything) });
@@ -70,8 +73,8 @@ export class InstanceOperations {
   readonly #turns: OperationTurns;
 
   /** @param host opened with `deviceSpec` and `store` */
-  constructor(host: OperatingHost, { place, network }: OperationsOptions) {
-    this.#turns = new OperationTurns({ host, network, place });
+  constructor(host: OperatingHost, { place, network, hostName = hostname() }: OperationsOptions) {
+    this.#turns = new OperationTurns({ host, network, place, hostName });
     this.liveMigration = new LiveMigration(this.#turns);
     this.resize = new Resize(this.#turns);
   }
@@ -97,7 +100,7 @@ export class InstanceOperations {
       const id = wanted.claim ?? before?.detail.claim ?? (randomUUID() as string as ClaimId);
       const own = { instance, claim: id, migration: null, requests, numaCells, interfaces };
       const claim = await prepareArrival(operating, 'boot', own, options.signal);
-      return { claim, ports: preparedPorts(operating, claim) };
+      return { claim, ports: preparedPorts(operating, claim, 'now') };
     });
   }
 

@@ -124,7 +124,7 @@ export class LiveMigration {
     const wanted = { instance, claim, migration, requests, numaCells: cells, interfaces };
     return await this.#turns.of(instance, signal, async (operating) => {
       const taken = await prepareArrival(operating, arrivalKind, wanted, signal);
-      const ports = preparedPorts(operating, taken);
+      const ports = preparedPorts(operating, taken, 'on-complete');
       return { version: operationsVersion, instance, migration, ports };
     });
   }

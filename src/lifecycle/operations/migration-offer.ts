@@ -28,10 +28,19 @@ export interface MigrationOffer {
   readonly interfaces: readonly OfferedInterface[];
 }
 
-/** A port's device at the destination, and what is to be written to the port's new binding. */
+/** What is to be written to neutron for a port that got a device: its binding to a host. */
 export interface PreparedPort {
   readonly port: PortId;
+  /** `binding:host_id`. */
+  readonly host: string;
+  /** `binding:profile`. */
   readonly profile: BindingProfile;
+  /**
+   * - `now`: it is the port's active binding at once
+   * - `on-complete`: once the guest has its interfaces here. Until then a binding to this host is inactive;
+   *   in a resize on the same host the binding that there is stays as it is
+   */
+  readonly active: 'now' | 'on-complete';
 }
 
 /** What the destination has taken for an instance: JSON, for the agent to send to the source. */

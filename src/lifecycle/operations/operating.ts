@@ -13,6 +13,8 @@ export type OperatingHost = Pick<
 export interface Operating {
   readonly host: OperatingHost;
   readonly network: NetworkBackend | undefined;
+  /** As neutron knows it. */
+  readonly hostName: string;
   /** Where a guest's reference leads; null: nobody knows it. */
   readonly place: (reference: string) => GuestPlace | null;
 }

@@ -165,12 +165,18 @@ function takenInterfaces(
   return interfacesOf(takenClaim(operating, claim), interfaces);
 }
 
-/** What is to be written to the bindings of the claim's ports on this host. */
-export function preparedPorts({ host }: Operating, claim: Claim): PreparedPort[] {
+/** What is to be written to the bindings of the claim's ports to this host. */
+export function preparedPorts(
+  { host, hostName }: Operating,
+  claim: Claim,
+  active: PreparedPort['active'],
+): PreparedPort[] {
   const ports = new Map(claim.requests.map(({ requestId, portId }) => [requestId, portId]));
   return claim.devices.flatMap(({ deviceId, requestId }) => {
     const port = ports.get(requestId) ?? null;
-    return port === null ? [] : [{ port, profile: host.bindingProfile(deviceId) }];
+    return port === null
+      ? []
+      : [{ port, host: hostName, profile: host.bindingProfile(deviceId), active }];
   });
 }
 

@@ -123,7 +123,7 @@ export class Resize {
     const devices = { instance, migration, requests, numaCells: cells };
     return await this.#turns.ofInstance('prepare', instance, options, async (operating) => {
       const claim = await prepare(operating, { claim: id, interfaces, ...devices }, options.signal);
-      return { claim, ports: preparedPorts(operating, claim) };
+      return { claim, ports: preparedPorts(operating, claim, 'on-complete') };
     });
   }
 
@@ -233,7 +233,7 @@ export class Resize {
         if (now !== null) await keepOld(operating, now, options);
       }
       const own = tracker.claims(instance).filter(({ migration }) => migration === null);
-      return own.flatMap((claim) => preparedPorts(operating, claim));
+      return own.flatMap((claim) => preparedPorts(operating, claim, 'now'));
     });
   }
 }

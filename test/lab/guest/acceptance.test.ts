@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { GuestInterface } from '../../../src/guest/guest-interface.js';
@@ -169,6 +169,8 @@ describe('a server with a vDPA port', () => {
     expect(ports).toEqual([
       {
         port: 'port-1',
+        host: hostname(),
+        active: 'now',
         profile: {
           pci_vendor_info: '15b3:101e',
           pci_slot: vfOf(pfA, 3),
@@ -214,7 +216,8 @@ describe('a server with a vDPA port', () => {
   test('does not move to a host whose version is too old, nor come from one', async () => {
     await here.boot();
     const offer = await here.operations.liveMigration.offer(vm1, here.reference, migration);
-    const tooOld = { code: 'NOT_SUPPORTED', message: expect.stringContaining('version') };
+    const message = expect.stringContaining('not supported for instance with vDPA ports');
+    const tooOld = { code: 'NOT_SUPPORTED', message };
     await expect(
       there.operations.liveMigration.prepare({ ...offer, version: 0 }),
     ).rejects.toMatchObject(tooOld);
@@ -293,10 +296,18 @@ describe('a server with a vDPA port', () => {
   test('is suspended and resumed: what it has stays its own', async () => {
     await here.boot();
     expect(await free()).toEqual([3, 5]);
+    const { tracker } = here.host;
+    const allocated = [{ status: 'allocated', instance: vm1 }];
+    const held = () => tracker.records().filter((one) => one.claimId !== null);
+    expect(held()).toMatchObject(allocated);
     await here.operations.suspend(vm1, here.reference);
+    expect(tracker.operationOf(vm1)).toMatchObject({ kind: 'suspend', step: 'unplugged' });
+    expect(held()).toMatchObject(allocated);
     expect(await here.inGuest()).toEqual([]);
     expect(await free()).toEqual([3, 5]);
     await here.operations.resume(vm1, here.reference);
+    expect(tracker.operationOf(vm1)).toBeNull();
+    expect(held()).toMatchObject(allocated);
     expect(await here.inGuest()).toMatchObject([{ mac, state: 'attached' }]);
     expect(await free()).toEqual([3, 5]);
   });
@@ -306,7 +317,11 @@ describe('a server with a vDPA port', () => {
     const offer = await here.operations.liveMigration.offer(vm1, here.reference, migration);
     const prepared = await there.operations.liveMigration.prepare(offer);
     expect(prepared.ports).toMatchObject([
-      { port: 'port-1', profile: { pci_slot: vfOf(pfB, 3), physical_network: 'physnet4' } },
+      {
+        port: 'port-1',
+        active: 'on-complete',
+        profile: { pci_slot: vfOf(pfB, 3), physical_network: 'physnet4' },
+      },
     ]);
     await here.operations.liveMigration.unplug(prepared, here.reference);
     await there.operations.liveMigration.completeAtDestination(vm1, there.reference);

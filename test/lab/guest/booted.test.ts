@@ -163,3 +163,21 @@ test('a guest that is suspended and runs on in another QEMU gets its device back
   await host.detach({ claim: id }, place);
   await guestSees('');
 }, 1_200_000);
+
+test('a snapshot is taken of a guest without interfaces, which has them again after it', async () => {
+  const operations = new InstanceOperations(host, { place: () => place });
+  const { id } = await claimed();
+  await host.attach({ claim: id }, place, { mtu: 1400 });
+  await guestSees(seen);
+  const take = async (): Promise<string> => {
+    await guestSees('');
+    expect(await guest.things()).toEqual([]);
+    return 'image';
+  };
+  expect(await operations.snapshot(guest.id, place.reference, take)).toBe('image');
+  await guestSees(seen);
+  expect(await host.claims()).toMatchObject([{ id, status: 'allocated', guest: 'qmp:vm1' }]);
+  expect(host.tracker.operations()).toEqual([]);
+  await host.detach({ claim: id }, place);
+  await guestSees('');
+}, 600_000);

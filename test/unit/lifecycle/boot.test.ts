@@ -225,7 +225,14 @@ describe('an instance that is stopped', () => {
     expect(tracker.claims()).toMatchObject([{ status: 'allocated', guest: null }]);
     expect(await operations.resumeOperations()).toMatchObject([{ state: 'kept' }]);
     runs();
+    host.log.length = 0;
     expect(await operations.start(vm1, guest)).toEqual(had);
+    expect(host.log.map((line) => line.split(' ')[0])).toEqual([
+      'plug',
+      'attach',
+      'plug',
+      'attach',
+    ]);
     expect(await operations.start(vm1, guest)).toEqual(had);
     expect(host.inGuest(vm1)).toEqual(before);
     assertRuns();

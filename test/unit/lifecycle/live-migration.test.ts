@@ -105,9 +105,18 @@ describe('a live migration', () => {
     expect(await to.liveMigration.check(offer)).toBe(true);
     expect(destination.tracker.operations()).toEqual([]);
     const answer = await to.liveMigration.prepare(offer);
+    const inactive = { host: 'host-of-test', active: 'on-complete' };
     expect(answer.ports).toEqual([
-      { port: 'p1', profile: expect.objectContaining({ physical_network: 'physnet4' }) },
-      { port: 'p2', profile: expect.objectContaining({ pci_slot: expect.any(String) }) },
+      {
+        port: 'p1',
+        ...inactive,
+        profile: expect.objectContaining({ physical_network: 'physnet4' }),
+      },
+      {
+        port: 'p2',
+        ...inactive,
+        profile: expect.objectContaining({ pci_slot: expect.any(String) }),
+      },
     ]);
     expect(await to.liveMigration.prepare(offer)).toEqual(answer);
     expect(destination.tracker.claims()).toMatchObject([{ status: 'claimed', migration }]);

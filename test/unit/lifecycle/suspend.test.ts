@@ -202,6 +202,30 @@ describe('a suspended instance', () => {
   });
 });
 
+test('a resume goes on when the network says that the port is plugged', async () => {
+  await operations.suspend(vm1, guest);
+  log.length = 0;
+  const told: (() => void)[] = [];
+  const plug = network.plug.bind(network);
+  network.plug = async (...given) => {
+    await plug(...given);
+    await new Promise<void>((done) => told.push(done));
+  };
+  let isDone = false;
+  const resumed = operations.resume(vm1, guest).then(() => {
+    isDone = true;
+  });
+  for (const [at, name] of ['a', 'b', 'c'].entries()) {
+    await expect.poll(() => told.length).toBe(at + 1);
+    expect(log.at(-1)).toBe(`plug ${name}`);
+    expect(inGuest()).toHaveLength(at);
+    expect(isDone).toBe(false);
+    told[at]?.();
+  }
+  await resumed;
+  expect(inGuest()).toHaveLength(3);
+});
+
 describe('a snapshot', () => {
   test('is taken of a guest without interfaces, which gets them back', async () => {
     const before = inGuest();

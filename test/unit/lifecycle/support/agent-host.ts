@@ -89,6 +89,7 @@ export class AgentHost {
           return place && { ...place, driver };
         },
         network: killer.of(this.network, ['plug', 'unplug'], after),
+        hostName: 'host-of-test',
       },
     );
   }
