@@ -315,7 +315,7 @@ test('an agent that is killed at any step of a migration leaves one guest, with 
   const before = sides.map((side) => side.steps);
   await here.ask('migrate', { instance, to: there.socket });
   const [ofSource = 0, ofDestination = 0] = sides.map((side, at) => side.steps - (before[at] ?? 0));
-  expect(Math.min(ofSource, ofDestination)).toBeGreaterThan(8);
+  expect(Math.min(ofSource, ofDestination)).toBeGreaterThanOrEqual(8);
   let owner: Side = there;
 
   const all = [
