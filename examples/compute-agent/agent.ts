@@ -135,13 +135,14 @@ export class ComputeAgent {
     return await this.#in(['running', 'stopped'], instance, (one) => this.#life.start(one));
   }
 
-  /** Repeated, it does nothing. One that is between two hosts is settled, or aborted, first. */
+  /** Repeated, it does nothing. One that is leaving is settled first; one that is on its way here does not come. */
   async delete(instance: InstanceId): Promise<void> {
     await this.#turns.run(instance, async () => {
       const one = this.#at.instances.find(instance);
       if (one === null) return;
-      if (one.phase.name === 'leaving' || one.phase.name === 'arriving') throw wrongPhase(one);
-      await this.#life.delete(one);
+      if (one.phase.name === 'leaving') throw wrongPhase(one);
+      if (one.phase.name === 'arriving') await this.#arrival.abort(one, one.phase.migration);
+      else await this.#life.delete(one);
     });
   }
 

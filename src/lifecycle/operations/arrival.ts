@@ -1,5 +1,4 @@
 import { restated, VdpaError } from '../../errors.js';
-import { saysGuestGone } from '../../guest/losses.js';
 import type { Claim, ClaimId, InstanceId } from '../../tracker/claim.js';
 import { listOf, name, nullable, shape } from '../../tracker/form.js';
 import { type Operation, underWay } from '../../tracker/operation.js';
@@ -12,10 +11,10 @@ import {
   assertClaimable,
   isOf,
   plugTaken,
+  resumePlug,
   takeDevices,
   takenBefore,
   takenClaim,
-  unplugTaken,
   type WantedClaim,
 } from './prepared-claim.js';
 import type { ResumedState } from './resumed-operation.js';
@@ -161,16 +160,9 @@ export async function resumeArrival(
   const { guest } = arrival.detail;
   const place = placeOf(operating, guest ?? '');
   const entry = new JournalEntry(operating.host.tracker, arrival);
-  try {
-    await finish(operating, entry, place, options);
-    return 'finished';
-  } catch (error) {
-    if (!saysGuestGone(error)) throw error;
-    // It has ended; whether it comes again is for the agent to say.
-    await unplugTaken(operating, arrival.detail, place, options);
-    await entry.advance('prepared');
-    return 'undone';
-  }
+  const plug = () => finish(operating, entry, place, options);
+  const back = () => entry.advance('prepared');
+  return await resumePlug(operating, arrival.detail, place, options, plug, back);
 }
 
 async function finish(

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { VdpaError } from '../../errors.js';
+import { saysGuestGone } from '../../guest/losses.js';
 import type { DeviceRequest } from '../../policy/device-request.js';
 import type { Claim, ClaimId, InstanceId, MigrationId } from '../../tracker/claim.js';
 import { assertRequests } from '../../tracker/own-requests.js';
@@ -16,6 +17,7 @@ import {
   unplugAll,
   unplugElsewhere,
 } from './plugged-interface.js';
+import type { ResumedState } from './resumed-operation.js';
 
 /** What an instance is to have here: all that it gets is one claim. */
 export interface WantedClaim {
@@ -148,8 +150,34 @@ export async function plugTaken(
   return own;
 }
 
+/**
+ * Goes on with a plug in which a process was killed.
+ *
+ * @param plug as it was begun, to its end
+ * @param back once the guest turns out to have ended, and the network has let go: whether it comes again is
+ *   for the agent to say
+ */
+export async function resumePlug(
+  operating: Operating,
+  taken: TakenInterfaces,
+  place: GuestPlace,
+  options: OperationOptions,
+  plug: () => Promise<unknown>,
+  back: () => Promise<void>,
+): Promise<ResumedState> {
+  try {
+    await plug();
+    return 'finished';
+  } catch (error) {
+    if (!saysGuestGone(error)) throw error;
+    await unplugTaken(operating, taken, place, options);
+    await back();
+    return 'undone';
+  }
+}
+
 /** Takes it out again, also of a guest that has ended. @throws {VdpaError} those of `VdpaHost.detach` */
-export async function unplugTaken(
+async function unplugTaken(
   operating: Operating,
   taken: TakenInterfaces,
   place: GuestPlace,

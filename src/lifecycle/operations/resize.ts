@@ -1,5 +1,4 @@
 import { VdpaError } from '../../errors.js';
-import { saysGuestGone } from '../../guest/losses.js';
 import { assertForm } from '../../tracker/arguments.js';
 import type { Claim, ClaimId, InstanceId, MigrationId } from '../../tracker/claim.js';
 import { anything, from, listOf, name, nullable, optional, shape } from '../../tracker/form.js';
@@ -22,10 +21,10 @@ import {
   isOf,
   plugTaken,
   preparedPorts,
+  resumePlug,
   takeDevices,
   takenBefore,
   takenClaim,
-  unplugTaken,
   type WantedClaim,
 } from './prepared-claim.js';
 import type { ResumedState } from './resumed-operation.js';
@@ -299,16 +298,9 @@ export async function resumeResize(
       break;
   }
   const where = place();
-  try {
-    await plugNew(operating, entry, where, options);
-    return 'finished';
-  } catch (error) {
-    if (!saysGuestGone(error)) throw error;
-    // It has ended; whether it comes again is for the agent to say.
-    await unplugTaken(operating, now.detail, where, options);
-    await entry.advance('unplugged');
-    return 'undone';
-  }
+  const plug = () => plugNew(operating, entry, where, options);
+  const back = () => entry.advance('unplugged');
+  return await resumePlug(operating, now.detail, where, options, plug, back);
 }
 
 /** @throws {VdpaError} `OPERATION_UNDER_WAY`, `STORE_CORRUPT` */
