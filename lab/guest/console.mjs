@@ -27,6 +27,11 @@ export class GuestConsole {
     return this.#said('nics:').at(-1)?.trim() ?? null;
   }
 
+  /** How often it has said which it has: once when it has started, and when that changes. */
+  get tellings() {
+    return this.#said('nics:').length;
+  }
+
   /**
    * What a shell command says inside, in one line.
    *
