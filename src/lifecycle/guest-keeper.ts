@@ -74,12 +74,14 @@ export class GuestKeeper {
       }
     } finally {
       this.#looks.delete(guest);
+      if (look?.isLate === true) this.#look(guest, false);
     }
   }
 
   /** Until all of it is known. */
   async #recover(guest: string | null, begun: boolean, look: Look): Promise<void> {
     const { signal } = this.#closing;
+    look.isLate = false;
     let claims = this.#guests.claimsIn(guest, begun);
     let isAgain = false;
     let waitMs = firstAgainMs;
@@ -97,6 +99,7 @@ export class GuestKeeper {
   }
 
   async #wait(waitMs: number, look: Look): Promise<void> {
+    this.#closing.signal.throwIfAborted();
     let timer: NodeJS.Timeout | undefined;
     await new Promise<void>((done) => {
       timer = setTimeout(done, waitMs).unref();

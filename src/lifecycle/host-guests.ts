@@ -1,4 +1,5 @@
 import { restated, VdpaError } from '../errors.js';
+import type { DeviceId } from '../host/device-id.js';
 import type { Claim, ClaimId } from '../tracker/claim.js';
 import type { VdpaHost } from '../vdpa-host.js';
 import type { AttachedClaim } from './attach-claim.js';
@@ -19,6 +20,12 @@ type PluggingHost = Pick<VdpaHost, 'attach' | 'detach' | 'recoverGuests' | 'trac
 
 type NamedGuests = Pick<GuestDrivers, 'place' | 'configured'>;
 
+/** What a call has put into a guest. */
+interface BegunPlug {
+  readonly claim: ClaimId;
+  readonly devices: readonly DeviceId[];
+}
+
 /** The guests of a host, for those who name them by text: a person, or another process. */
 export class HostGuests implements GuestDesk {
   readonly #host: PluggingHost;
@@ -33,15 +40,23 @@ export class HostGuests implements GuestDesk {
     const { devicesOf, guest, ...options } = call;
     const place = this.#drivers.place(guest);
     const attached: AttachedClaim[] = [];
-    const begun: PlugSelection[] = [];
-    for (const { claim, selection } of this.#selected(devicesOf)) {
+    const begun: BegunPlug[] = [];
+    const selected = this.#selected(devicesOf);
+    // What it had before is not this call's to take out.
+    const before = await interfacesIn(place, { signal: options.signal });
+    const had = new Set(before.flatMap(({ name, state }) => (state === 'attached' ? [name] : [])));
+    for (const { claim, selection } of selected) {
       try {
-        attached.push(await this.#host.attach(selection, place, options));
+        const { interfaces, ...one } = await this.#host.attach(selection, place, options);
+        attached.push({ ...one, interfaces });
+        const made = new Set(interfaces.map(({ name }) => name).filter((name) => !had.has(name)));
+        const devices = claimedInterfaces(this.#host.tracker, one.claim)
+          .filter(({ name }) => made.has(name))
+          .map(({ deviceId }) => deviceId);
+        if (devices.length > 0) begun.push({ claim: claim.id, devices });
       } catch (error) {
         throw await this.#undone(begun, place, error);
       }
-      // What it had before is not this call's to take out.
-      if (claim.guest === null) begun.push(selection);
     }
     return attached;
   }
@@ -161,20 +176,15 @@ export class HostGuests implements GuestDesk {
   }
 
   /** Newest first. @returns what is to be thrown */
-  async #undone(
-    begun: readonly PlugSelection[],
-    place: GuestPlace,
-    error: unknown,
-  ): Promise<unknown> {
+  async #undone(begun: readonly BegunPlug[], place: GuestPlace, error: unknown): Promise<unknown> {
     const left: string[] = [];
     const failures: unknown[] = [error];
     for (const selection of begun.toReversed()) {
       try {
         await this.#host.detach(selection, place, { release: false });
       } catch (failure) {
-        const what = 'claim' in selection ? `claim ${selection.claim}` : `port ${selection.port}`;
         const why = failure instanceof Error ? failure.message : String(failure);
-        left.push(`${what} in ${place.reference}: ${why}`);
+        left.push(`claim ${selection.claim} in ${place.reference}: ${why}`);
         failures.push(failure);
       }
     }

@@ -15,12 +15,14 @@ export async function deleteInstance(
 ): Promise<void> {
   const { tracker } = operating.host;
   const before = tracker.operationOf(instance);
-  const claims = tracker.claims(instance);
-  if (before === null && claims.length === 0) return;
+  if (before === null && tracker.claims(instance).length === 0) return;
   const deletion: Deletion = { instance, kind: 'delete', step: 'release', detail: {} };
   if (before?.kind !== deletion.kind) await tracker.setOperation(instance, before, deletion);
   const entry = new JournalEntry(tracker, deletion);
-  for (const claim of claims) await releaseClaim(operating, claim, options);
+  // From now on no attach or detach is begun by hand; those that were come to their end first.
+  const guests = new Set(tracker.claims(instance).map(({ guest }) => guest));
+  for (const guest of guests) if (guest !== null) await operating.host.settled(guest);
+  for (const claim of tracker.claims(instance)) await releaseClaim(operating, claim, options);
   await entry.end();
 }
 

@@ -5,6 +5,7 @@ import { underWay } from '../../tracker/operation.js';
 import { numaCells } from '../../tracker/store-form.js';
 import { abortArrival, assertNotHere, completeArrival, prepareArrival } from './arrival.js';
 import {
+  assertAsPrepared,
   assertMigratable,
   type MigrationOffer,
   migrationOffer,
@@ -136,8 +137,8 @@ export class LiveMigration {
    * @param prepared the destination's answer: before it there is nothing to move to
    * @returns what the guest had
    * @throws {TypeError} naming the key that is unknown or has the wrong form
-   * @throws {VdpaError} `NOT_SUPPORTED` (the destination's library is too old), and those of
-   *   `InstanceOperations.suspend`
+   * @throws {VdpaError} `NOT_SUPPORTED` (the destination's library is too old), `PORT_CHANGED` (it was given a
+   *   port, or lost one, since it was offered), and those of `InstanceOperations.suspend`
    */
   async unplug(
     prepared: PreparedMigration,
@@ -147,9 +148,10 @@ export class LiveMigration {
     assertForm('unplug', preparedForm, prepared);
     assertVersion(operation, prepared.version);
     const { instance, migration } = prepared;
-    return await this.#turns.ofGuest('unplug', instance, guest, options, (place, operating) =>
-      takeOut(operating, { instance, kind, migration }, place, options),
-    );
+    return await this.#turns.ofGuest('unplug', instance, guest, options, (place, operating) => {
+      const assertAsWanted = () => assertAsPrepared(operating.host.tracker, prepared);
+      return takeOut(operating, { instance, kind, migration, assertAsWanted }, place, options);
+    });
   }
 
   /**

@@ -117,6 +117,29 @@ export function interfacesOf(
 }
 
 /**
+ * Sees that the instance still has the ports that the destination has prepared for.
+ *
+ * @throws {VdpaError} `PORT_CHANGED`
+ */
+export function assertAsPrepared(tracker: Tracker, { instance, ports }: PreparedMigration): void {
+  const own = tracker.claims(instance).filter((claim) => claim.migration === null);
+  const now = own.flatMap(({ requests, devices }) => {
+    const held = new Set(devices.map(({ requestId }) => requestId));
+    return requests.flatMap(({ requestId, portId }) =>
+      portId !== null && held.has(requestId) ? [portId] : [],
+    );
+  });
+  const words = (ids: readonly PortId[]): string => [...new Set(ids)].sort().join(', ') || 'none';
+  const then = ports.map(({ port }) => port);
+  if (words(now) === words(then)) return;
+  throw new VdpaError(
+    'PORT_CHANGED',
+    `instance ${instance} has ports ${words(now)} now, and its destination is prepared for ${words(then)}: abort there, and offer it anew`,
+    { retry: 'after-fix' },
+  );
+}
+
+/**
  * @throws {TypeError} for requests that are none
  * @throws {VdpaError} `NOT_SUPPORTED` for a device that is to stay with its host
  */

@@ -70,7 +70,7 @@ export function unpluggedGuest(
  */
 export async function takeOut(
   operating: Operating,
-  { instance, kind, migration }: OwnUnplugging,
+  { instance, kind, migration, assertAsWanted }: OwnUnplugging,
   place: GuestPlace,
   options: OperationOptions,
 ): Promise<readonly PluggedInterface[]> {
@@ -99,6 +99,7 @@ export async function takeOut(
       interfaces = await listed();
       await entry.advance('unplug', { interfaces });
     }
+    assertAsWanted?.();
     await unplugAll(operating, interfaces, place, options);
   } catch (error) {
     throw await pluggedAgain(operating, entry, place, error);
@@ -181,6 +182,8 @@ interface OwnUnplugging {
   readonly instance: InstanceId;
   readonly kind: UnpluggingKind;
   readonly migration: MigrationId | null;
+  /** Looks at what is to go out, once no attach or detach can change it any more. */
+  readonly assertAsWanted?: () => void;
 }
 
 /**
@@ -201,10 +204,9 @@ export async function putBack(
   const hadNone = unplugged.step === 'unplugged';
   await unplugElsewhere(operating, interfaces, place, options);
   await entry.advance('plug', { guest: place.reference });
+  let there: readonly PluggedInterface[];
   try {
-    const there = await plugAll(operating, interfaces, place, options);
-    await entry.end();
-    return there;
+    there = await plugAll(operating, interfaces, place, options);
   } catch (error) {
     if (saysGuestGone(error)) {
       await stopped(operating, entry, place, options);
@@ -215,6 +217,9 @@ export async function putBack(
     if (hadNone && !isPartial) await entry.advance('unplugged');
     throw error;
   }
+  // When that is not stored, it has them all the same: whoever goes on finds nothing left to plug.
+  await entry.end();
+  return there;
 }
 
 /**

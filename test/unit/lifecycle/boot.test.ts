@@ -358,6 +358,30 @@ describe('an instance that is deleted', () => {
     assertNothingLeft();
   });
 
+  test('waits for a detach by hand that has begun', async () => {
+    await booted();
+    const plugs = host.plugs();
+    const own = host.started(undefined, false, plugs);
+    const { guests, network } = host;
+    const detach = guests.detach.bind(guests);
+    let go = (): void => {};
+    const slow = new Promise<void>((done) => {
+      go = done;
+    });
+    guests.detach = async (...given) => {
+      await slow;
+      await detach(...given);
+    };
+    const place = { driver: guests, guest: vm1, reference: guest };
+    const byHand = plugs.detach({ claim: id }, place, { network });
+    const deleted = own.delete(vm1);
+    await expect.poll(() => tracker.operationOf(vm1)?.kind).toBe('delete');
+    go();
+    await byHand;
+    await deleted;
+    assertNothingLeft();
+  });
+
   test('whose guest keeps a device stays until it lets go', async () => {
     await booted();
     host.guests.failing = (line) =>

@@ -57,6 +57,25 @@ beforeEach(async () => {
   });
 });
 
+test('an attach that fails takes out all that it has put in, and nothing that was there before', async () => {
+  const requests = ['a', 'b'].map((each) => vdpaRequest(1, { portId: each as PortId }));
+  const vm2 = instance('vm2');
+  made.guests.set(vm2, new Map());
+  // The card's last two; a third is to be had in no claim of this instance.
+  await tracker.claim({ id: claimId('c3'), instance: vm2, requests });
+  await guests.attach({ devicesOf: { instance: vm2, port: 'a' as PortId }, guest: 'libvirt:vm2' });
+  const before = [...(made.guests.get(vm2)?.keys() ?? [])];
+  expect(before).toHaveLength(1);
+  await tracker.release({ claim: claimId('c1') });
+  await tracker.claim({ id: claimId('c4'), instance: vm2, requests: [vdpaRequest()] });
+  const last = tracker.claimOf(claimId('c4'))?.devices[0]?.deviceId;
+  made.failing = (line) =>
+    line === `attach ${last}` ? new VdpaError('GUEST_REFUSED', 'no root port') : null;
+  const all = { devicesOf: { instance: vm2 }, guest: 'libvirt:vm2' };
+  await expect(guests.attach(all)).rejects.toMatchObject({ code: 'GUEST_REFUSED' });
+  expect([...(made.guests.get(vm2)?.keys() ?? [])]).toEqual(before);
+});
+
 const devices = () => tracker.claims(vm1).map((claim) => claim.devices[0]?.deviceId);
 const inGuest = () => [...(made.guests.get(vm1)?.values() ?? [])].map(({ deviceId }) => deviceId);
 

@@ -164,6 +164,29 @@ describe('a live migration', () => {
     expect(destination.tracker.operations()).toEqual([]);
   });
 
+  test('does not begin with other ports than the destination is prepared for', async () => {
+    const answer = await prepared();
+    const { tracker, guests, network } = source;
+    const place = { driver: guests, guest: vm1, reference: guest };
+    const late = vdpaRequest(1, { requestId: 'late' as never, portId: port('late') });
+    const { id } = await tracker.claim({ instance: vm1, requests: [late] });
+    await source.plugs().attach({ claim: id }, place, { network });
+    await expect(from.liveMigration.unplug(answer, guest)).rejects.toMatchObject({
+      code: 'PORT_CHANGED',
+      outcome: 'undone',
+      message: expect.stringContaining('has ports late, p1, p2 now'),
+    });
+    expect(source.inGuest(vm1)).toHaveLength(3);
+    expect(tracker.operations()).toEqual([]);
+    await source.plugs().detach({ instance: vm1, port: port('late') }, place, { network });
+    await source.plugs().detach({ instance: vm1, port: port('p2') }, place, { network });
+    await expect(from.liveMigration.unplug(answer, guest)).rejects.toMatchObject({
+      code: 'PORT_CHANGED',
+      message: expect.stringContaining('has ports p1 now'),
+    });
+    expect(source.inGuest(vm1)).toHaveLength(1);
+  });
+
   test('is refused before anything is touched', async () => {
     const offer = await offered();
     const answer = await prepared();

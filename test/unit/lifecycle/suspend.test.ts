@@ -202,6 +202,43 @@ describe('a suspended instance', () => {
   });
 });
 
+describe('when the end of it cannot be stored', () => {
+  /** The next end of an operation, and none after it. */
+  const endFails = (): void => {
+    const { setOperation } = tracker;
+    tracker.setOperation = async (instanceId, before, after) => {
+      if (after !== null) return await setOperation.call(tracker, instanceId, before, after);
+      tracker.setOperation = setOperation;
+      throw new VdpaError('STORE_FAILED', 'no space');
+    };
+  };
+
+  test('a resume has given all back, and is finished by the next call', async () => {
+    const before = inGuest();
+    await operations.suspend(vm1, guest);
+    endFails();
+    await expect(operations.resume(vm1, guest)).rejects.toThrow('no space');
+    expect(tracker.operationOf(vm1)).toMatchObject({ kind: 'suspend', step: 'plug' });
+    await expect(operations.suspend(vm1, guest)).rejects.toMatchObject({
+      code: 'OPERATION_UNDER_WAY',
+    });
+    await operations.resume(vm1, guest);
+    expect(inGuest()).toHaveLength(before.length);
+    expect(tracker.operations()).toEqual([]);
+  });
+
+  test('no snapshot is taken of a guest that has its interfaces again', async () => {
+    endFails();
+    await expect(operations.snapshot(vm1, guest, async () => 'x')).rejects.toThrow('no space');
+    const take = () => expect.fail('taken');
+    await expect(operations.snapshot(vm1, guest, take)).rejects.toMatchObject({
+      code: 'OPERATION_UNDER_WAY',
+    });
+    expect(await operations.resumeOperations()).toMatchObject([{ state: 'finished' }]);
+    expect(await operations.snapshot(vm1, guest, async () => inGuest())).toEqual([]);
+  });
+});
+
 test('a resume goes on when the network says that the port is plugged', async () => {
   await operations.suspend(vm1, guest);
   log.length = 0;
