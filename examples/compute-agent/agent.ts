@@ -13,9 +13,9 @@ import {
   type PreparedPort,
 } from 'vdpa-host/lifecycle';
 import { AgentError } from './agent-error.js';
-import { Arrival, type CompletedArrival, type PreparedArrival } from './arrival.js';
+import { Arrival, type Arrived, type CompletedArrival, type PreparedArrival } from './arrival.js';
 import type { Configuration } from './configuration.js';
-import type { Definition, Phase } from './definition.js';
+import { type Definition, isLeaving, type Phase } from './definition.js';
 import { type CompletedMigration, Departure } from './departure.js';
 import { type BootedInstance, GuestLife } from './guest-life.js';
 import { GuestPlaces } from './guest-places.js';
@@ -65,9 +65,9 @@ export class ComputeAgent {
   static async start(configuration: Configuration, log: Log): Promise<ComputeAgent> {
     const { host: name, folder, deviceSpec, store } = configuration;
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    const instances = await Instances.open(folder, log);
-    // Whoever has the store is the host's only agent.
+    // Whoever has the store is the host's only agent: only now is what the one before has written its last.
     const host = await VdpaHost.open({ deviceSpec, store, logger: log });
+    const instances = await openInstances(folder, host, log);
     const places = new GuestPlaces(folder);
     const network = new LoggedNetwork(log);
     const operations = new InstanceOperations(host, {
@@ -89,6 +89,7 @@ export class ComputeAgent {
     try {
       await agent.#settlement.ofAll();
       agent.#watch.lookAtAll();
+      agent.#tellAll();
       return agent;
     } catch (error) {
       await agent.close();
@@ -103,7 +104,8 @@ export class ComputeAgent {
   ): Promise<BootedInstance> {
     return await this.#turns.run(instance, async () => {
       this.#assertUnknown(instance);
-      return await this.#life.boot({ instance, numaCells, phase: { name: 'booting' } }, requests);
+      const booting = { instance, numaCells, phase: { name: 'booting' as const }, untold: [] };
+      return await this.#life.boot(booting, requests);
     });
   }
 
@@ -135,14 +137,21 @@ export class ComputeAgent {
     return await this.#in(['running', 'stopped'], instance, (one) => this.#life.start(one));
   }
 
-  /** Repeated, it does nothing. One that is leaving is settled first; one that is on its way here does not come. */
+  /**
+   * Whatever it is going through: one that is on its way here does not come, and of one that was leaving the
+   * other host is told, if it can be. Repeated, it does nothing.
+   */
   async delete(instance: InstanceId): Promise<void> {
     await this.#turns.run(instance, async () => {
       const one = this.#at.instances.find(instance);
       if (one === null) return;
-      if (one.phase.name === 'leaving') throw wrongPhase(one);
-      if (one.phase.name === 'arriving') await this.#arrival.abort(one, one.phase.migration);
-      else await this.#life.delete(one);
+      if (one.phase.name === 'arriving') {
+        await this.#arrival.abort(one, one.phase.migration);
+        return;
+      }
+      if (isLeaving(one) && one.phase.name === 'leaving') await this.#departure.abandon(one);
+      await this.#departure.tell(instance);
+      await this.#life.delete(one);
     });
   }
 
@@ -174,10 +183,10 @@ export class ComputeAgent {
     return await this.#in(phases, instance, (one) => this.#arrival.complete(one));
   }
 
-  async arrived(instance: InstanceId): Promise<boolean> {
+  async arrived(instance: InstanceId): Promise<Arrived> {
     return await this.#turns.run(instance, async () => {
       const one = this.#at.instances.find(instance);
-      return one !== null && (await this.#arrival.isHere(one));
+      return one === null ? 'no' : await this.#arrival.arrived(one);
     });
   }
 
@@ -213,6 +222,14 @@ export class ComputeAgent {
     await this.#at.host.close();
   }
 
+  /** Of migrations that have not come about; an agent that cannot be reached keeps nobody else waiting. */
+  #tellAll(): void {
+    for (const { instance, untold } of this.#at.instances.all()) {
+      if (untold.length === 0) continue;
+      void this.#turns.run(instance, async () => await this.#departure.tell(instance));
+    }
+  }
+
   async #in<T>(
     phases: readonly Name[],
     instance: InstanceId,
@@ -228,6 +245,15 @@ export class ComputeAgent {
   #assertUnknown(instance: InstanceId): void {
     if (this.#at.instances.find(instance) === null) return;
     throw new AgentError('INSTANCE_EXISTS', `instance ${instance} is here already`);
+  }
+}
+
+async function openInstances(folder: string, host: VdpaHost, log: Log): Promise<Instances> {
+  try {
+    return await Instances.open(folder, log);
+  } catch (error) {
+    await host.close();
+    throw error;
   }
 }
 

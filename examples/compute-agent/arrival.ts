@@ -20,6 +20,12 @@ export interface CompletedArrival {
 }
 
 /**
+ * - `whole`: the guest has been loaded, and waits; nobody here goes on with it unasked
+ * - `noted`: it is this host's, durably
+ */
+export type Arrived = 'no' | 'whole' | 'noted';
+
+/**
  * A live migration, at the destination. The guest does not run here before the source has said
  * `complete`, which it does when nothing can make it run there again: so it never runs twice. The caller
  * has the instance's turn.
@@ -41,7 +47,8 @@ export class Arrival {
   async prepare(offer: MigrationOffer, numaCells: number[] | null): Promise<PreparedArrival> {
     const { operations, hypervisor, instances } = this.#at;
     const { instance, migration } = offer;
-    const arriving = { instance, numaCells, phase: { name: 'arriving' as const, migration } };
+    const phase = { name: 'arriving' as const, migration };
+    const arriving = { instance, numaCells, phase, untold: [] };
     await instances.put(arriving);
     try {
       const prepared = await operations.liveMigration.prepare(offer, { numaCells });
@@ -84,11 +91,10 @@ export class Arrival {
     return { interfaces, activated };
   }
 
-  /** Whether the whole guest is here. It need not run yet. */
-  async isHere({ instance, phase }: Definition): Promise<boolean> {
-    if (phase.name !== 'arriving') return true;
+  async arrived({ instance, phase }: Definition): Promise<Arrived> {
+    if (phase.name !== 'arriving') return 'noted';
     const state = await this.#at.hypervisor.state(instance);
-    return state !== null && state !== 'inmigrate';
+    return state === null || state === 'inmigrate' ? 'no' : 'whole';
   }
 
   /** It does not come. @throws {AgentError} `GUEST_RUNS_HERE` */

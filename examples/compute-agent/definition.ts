@@ -27,6 +27,8 @@ const phase = z.discriminatedUnion('name', [
       'stopped',
       'starting',
       'deleting',
+      // After a migration that does not come about: it is getting back what it had.
+      'staying',
     ]),
   }),
   // Here, with a migration under way; and elsewhere, which is never taken back.
@@ -35,10 +37,15 @@ const phase = z.discriminatedUnion('name', [
   z.strictObject({ name: z.literal(['arriving', 'arrived']), migration: migrationId }),
 ]);
 
+/** A migration that does not come about, and the agent that may still have something of it. */
+const abandoned = z.strictObject({ migration: migrationId, to: z.string() });
+
 export const definition = z.strictObject({
   instance: instanceId,
   numaCells: z.array(z.int().nonnegative()).nullable(),
   phase,
+  /** Of which the other agent has not been told yet. */
+  untold: z.array(abandoned).default([]),
 });
 
 /** What an instance is going through: durable before it is begun, so that a new process knows. */

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { VdpaError } from 'vdpa-host';
+import { type InstanceId, VdpaError } from 'vdpa-host';
 import type { PreparedMigration, PreparedPort } from 'vdpa-host/lifecycle';
 import { z } from 'zod';
 import { RemoteError } from './agent-error.js';
+import type { Arrived } from './arrival.js';
 import { ask } from './client.js';
 import { type Definition, type Leaving, migrationId } from './definition.js';
 import { steps } from './steps.js';
@@ -22,6 +23,8 @@ const completedArrival = z.looseObject({
   interfaces: z.array(z.unknown()),
   activated: z.array(z.string()),
 });
+
+const arrivedForm = z.literal(['no', 'whole', 'noted']) satisfies z.ZodType<Arrived>;
 
 export interface CompletedMigration extends z.infer<typeof completedArrival> {
   readonly migration: string;
@@ -68,7 +71,52 @@ export class Departure {
   async settle(leaving: Leaving): Promise<void> {
     const hasLeft = leaving.phase.name === 'left' || (await this.#hasLeft(leaving));
     if (hasLeft) await this.#leave(leaving);
-    else await this.#stay(leaving);
+    else await this.stay(await this.abandon(leaving));
+  }
+
+  /** From here on the guest is this host's, whatever the destination has of it: nobody asks there any more. */
+  async abandon({ instance, phase: { migration, to } }: Leaving): Promise<Definition> {
+    const { instances } = this.#at;
+    const now = instances.get(instance);
+    const untold = [...now.untold, { migration, to }];
+    const staying: Definition = { ...now, phase: { name: 'staying' }, untold };
+    await instances.put(staying);
+    return staying;
+  }
+
+  /** Gives the guest back what it had. The destination is told in any case. */
+  async stay({ instance }: Definition): Promise<void> {
+    const { operations, hypervisor, instances, log } = this.#at;
+    try {
+      if (await hypervisor.isThere(instance)) await hypervisor.run(instance);
+      await operations.liveMigration
+        .abort(instance, steps(log, instance))
+        .catch((error: unknown) => {
+          // It has ended: the library has stopped the instance.
+          if (!(error instanceof VdpaError && error.code === 'GUEST_NOT_FOUND')) throw error;
+        });
+      await instances.enter(instances.get(instance), { name: 'running' });
+    } finally {
+      await this.tell(instance);
+    }
+  }
+
+  /** Of migrations that do not come about, whoever may still have something of them: who is away is told later. */
+  async tell(instance: InstanceId): Promise<void> {
+    const { instances, log } = this.#at;
+    for (const { migration, to } of instances.find(instance)?.untold ?? []) {
+      try {
+        await asked(to, 'abort', { instance, migration }).catch((error: unknown) => {
+          // That is another guest of the name, or another time.
+          if (!(error instanceof RemoteError && error.code === 'GUEST_RUNS_HERE')) throw error;
+        });
+        const now = instances.get(instance);
+        const untold = now.untold.filter((one) => one.migration !== migration);
+        await instances.put({ ...now, untold });
+      } catch (error) {
+        log.error({ instance, migration, to, error }, 'could not be told: settle it');
+      }
+    }
   }
 
   /** Up to where the guest is whole at the destination, and waits there. */
@@ -87,18 +135,22 @@ export class Departure {
    * fails there alone; when that is not known, the last of the guest here waits for it.
    */
   async #leave(leaving: Leaving): Promise<z.infer<typeof completedArrival>> {
-    const { operations, hypervisor, instances, log } = this.#at;
+    const { host, operations, hypervisor, instances, log } = this.#at;
     const { instance, phase } = leaving;
     await instances.enter(leaving, { ...phase, name: 'left' });
     const outcome = await asked(phase.to, 'complete', { instance }).catch(
       async (error: unknown) => {
         log.error({ instance, error }, 'the guest has left, and its destination fails');
-        if (error instanceof RemoteError && (await hasArrived(leaving))) return error;
+        const isIts = error instanceof RemoteError && (await arrived(leaving)) === 'noted';
+        if (isIts) return error;
         throw error;
       },
     );
     await hypervisor.end(instance);
-    await operations.liveMigration.completeAtSource(instance);
+    // Of one that ended here before it was known to have left the library has made a stop.
+    const isStopped = host.tracker.operationOf(instance)?.kind === 'stop';
+    if (isStopped) await operations.delete(instance);
+    else await operations.liveMigration.completeAtSource(instance);
     await instances.forget(instance);
     if (outcome instanceof RemoteError) throw outcome;
     return completedArrival.parse(outcome);
@@ -109,7 +161,7 @@ export class Departure {
     const { instance } = leaving;
     try {
       if (await this.#hasLeft(leaving)) return false;
-      await this.#stay(leaving);
+      await this.stay(await this.abandon(leaving));
     } catch (error) {
       this.#at.log.error({ instance, reason, error }, 'could not be undone: settle it');
     }
@@ -121,25 +173,12 @@ export class Departure {
     const { instance } = leaving;
     const { hypervisor } = this.#at;
     if (await hypervisor.isThere(instance)) return await hypervisor.endSending(instance);
-    return await hasArrived(leaving);
-  }
-
-  async #stay(leaving: Leaving): Promise<void> {
-    const { operations, hypervisor, instances, log } = this.#at;
-    const { instance, phase } = leaving;
-    const told = steps(log, instance);
-    if (await hypervisor.isThere(instance)) await hypervisor.run(instance);
-    await operations.liveMigration.abort(instance, told).catch((error: unknown) => {
-      // It has ended: the library has stopped the instance.
-      if (!(error instanceof VdpaError && error.code === 'GUEST_NOT_FOUND')) throw error;
-    });
-    await asked(phase.to, 'abort', { instance, migration: phase.migration });
-    await instances.enter(leaving, { name: 'running' });
+    return (await arrived(leaving)) !== 'no';
   }
 }
 
-async function hasArrived({ instance, phase }: Leaving): Promise<boolean> {
-  return z.boolean().parse(await asked(phase.to, 'arrived', { instance }));
+async function arrived({ instance, phase }: Leaving): Promise<Arrived> {
+  return arrivedForm.parse(await asked(phase.to, 'arrived', { instance }));
 }
 
 async function asked(to: string, verb: string, given: object): Promise<unknown> {

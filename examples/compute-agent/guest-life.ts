@@ -88,7 +88,9 @@ export class GuestLife {
     }
   }
 
+  /** @throws {AgentError} `WRONG_PHASE` when the guest has ended, or something else is being done with it */
   async suspend(definition: Definition): Promise<void> {
+    await this.#assertRuns(definition);
     const { operations, hypervisor, places, instances, log } = this.#at;
     const { instance } = await instances.enter(definition, { name: 'suspending' });
     try {
@@ -115,7 +117,7 @@ export class GuestLife {
       await hypervisor.run(instance);
       await operations.resume(instance, places.reference(instance), steps(log, instance));
       await instances.enter(definition, { name: 'running' });
-    } else if (host.tracker.operationOf(instance) === null) {
+    } else if (host.tracker.operationOf(instance)?.kind !== 'suspend') {
       await this.stop(definition);
     } else {
       await instances.enter(definition, { name: 'suspended' });
@@ -126,7 +128,9 @@ export class GuestLife {
   async resume(definition: Definition): Promise<readonly PluggedInterface[]> {
     const { operations, hypervisor, places, instances, log } = this.#at;
     const { instance, phase } = definition;
-    if (phase.name === 'suspended') await this.#load(definition);
+    // Its QEMU may have ended before it ran on: then its state is there.
+    const isLoaded = phase.name === 'resuming' && (await hypervisor.isThere(instance));
+    if (!isLoaded) await this.#load(definition);
     await hypervisor.forgetSaved(instance);
     await hypervisor.run(instance);
     const interfaces = await operations.resume(
@@ -145,14 +149,11 @@ export class GuestLife {
     await instances.enter(definition, { name: 'suspended' });
   }
 
-  /** One that has ended since it ran on starts anew when it is resumed: its state is no longer its last. */
+  /** One that has ended since it ran on has no saved state any more, and starts anew when it is resumed. */
   async settleResume(definition: Definition): Promise<void> {
     const { hypervisor, instances } = this.#at;
     if (await hypervisor.isThere(definition.instance)) await this.resume(definition);
-    else {
-      await hypervisor.forgetSaved(definition.instance);
-      await instances.enter(definition, { name: 'suspended' });
-    }
+    else await instances.enter(definition, { name: 'suspended' });
   }
 
   /** A guest whose state is lost starts anew. */
@@ -169,6 +170,16 @@ export class GuestLife {
       throw error;
     }
     await instances.enter(definition, { name: 'resuming' });
+  }
+
+  async #assertRuns({ instance }: Definition): Promise<void> {
+    const { host, hypervisor } = this.#at;
+    if (!(await hypervisor.isThere(instance))) {
+      throw new AgentError('WRONG_PHASE', `the guest of ${instance} has ended: start it`);
+    }
+    const operation = host.tracker.operationOf(instance);
+    if (operation === null) return;
+    throw new AgentError('WRONG_PHASE', `instance ${instance} is in a ${operation.kind}: stop it`);
   }
 
   /** What cannot be undone now is settled when the agent is started again, or asked to. */

@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
-import { access, open, rm } from 'node:fs/promises';
+import { access, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { InstanceId } from 'vdpa-host';
 import { AgentError } from './agent-error.js';
 import { removeDurably, renameDurably } from './durable-file.js';
 import { Monitor } from './monitor.js';
-import { endProcess, processWith } from './qemu-process.js';
+import { endProcess, isStill, processWith, startTime } from './qemu-process.js';
 import { endTransfer, runState, transfer } from './transfer.js';
 import { until } from './until.js';
 
@@ -72,6 +72,7 @@ export class Hypervisor {
       failure ??= `it ended with ${code ?? signal}`;
     });
     child.unref();
+    await this.#record(instance, child.pid);
     await until(`instance ${instance} has a monitor`, startMs, async () => {
       if (failure !== null) throw this.#ended(instance, failure);
       return await this.#answers(instance);
@@ -149,7 +150,7 @@ export class Hypervisor {
         await monitor.ask('quit');
       });
     }
-    const sockets = ['qmp', 'own', 'moving'].map((name) => this.#path(instance, name));
+    const sockets = ['qmp', 'own', 'moving', 'pid'].map((name) => this.#path(instance, name));
     await Promise.all(sockets.map((path) => rm(path, { force: true })));
   }
 
@@ -168,7 +169,18 @@ export class Hypervisor {
   }
 
   async #process(instance: InstanceId): Promise<number | null> {
-    return await processWith(this.#listening(instance, 'own'));
+    const argument = this.#listening(instance, 'own');
+    const record = await readFile(this.#path(instance, 'pid'), 'utf8').catch(() => '');
+    const [pid = '', since = ''] = record.split(' ');
+    if (since !== '' && (await isStill(Number(pid), since, argument))) return Number(pid);
+    // An agent that was killed may not have come to write it down.
+    return await processWith(argument);
+  }
+
+  /** So that it is known for as long as it has anything open. */
+  async #record(instance: InstanceId, pid: number | undefined): Promise<void> {
+    const since = pid === undefined ? null : await startTime(pid);
+    if (since !== null) await writeFile(this.#path(instance, 'pid'), `${pid} ${since}`);
   }
 
   #listening(instance: InstanceId, name: string): string {

@@ -53,11 +53,12 @@ export class Instances {
     this.#log.info({ instance: one.instance, ...one.phase }, 'phase');
   }
 
+  /** All but the phase stays as it is now. */
   async enter<P extends Phase>(
-    { instance, numaCells }: Definition,
+    { instance }: Definition,
     phase: P,
   ): Promise<Definition & { readonly phase: P }> {
-    const entered = { instance, numaCells, phase };
+    const entered = { ...this.get(instance), phase };
     await this.put(entered);
     return entered;
   }

@@ -1,4 +1,4 @@
-import type { DeviceRequest, InstanceId, PortId } from 'vdpa-host';
+import type { ClaimId, DeviceRequest, InstanceId, PortId } from 'vdpa-host';
 import type { PreparedPort } from 'vdpa-host/lifecycle';
 import type { Definition } from './definition.js';
 import { bind } from './port-binding.js';
@@ -29,13 +29,12 @@ export class PortLife {
     const bindings = [{ port, host: name, profile, active: 'now' as const }];
     bind(this.#at, instance, bindings);
     const selection = { claim: own.claim, devices: [own.device] };
-    // A claim of before may have other ports, which keep theirs.
-    const onFailure = isNew ? 'release' : 'keep';
-    await host.attach(selection, places.of(instance), {
-      network,
-      onFailure,
-      ...steps(log, instance),
-    });
+    try {
+      await host.attach(selection, places.of(instance), { network, ...steps(log, instance) });
+    } catch (error) {
+      if (isNew) await this.#giveBack(own.claim);
+      throw error;
+    }
     return bindings;
   }
 
@@ -52,10 +51,18 @@ export class PortLife {
   async settle(instance: InstanceId): Promise<void> {
     const { tracker } = this.#at.host;
     if (tracker.operationOf(instance) !== null) return;
-    for (const { id, fence, status, guest, migration } of tracker.claims(instance)) {
-      if (status !== 'claimed' || guest !== null || migration !== null) continue;
-      await tracker.release({ claim: id, fence });
+    for (const { id, migration } of tracker.claims(instance)) {
+      if (migration === null) await this.#giveBack(id);
     }
+  }
+
+  /** Unless the guest has something of it, or it could not be undone. */
+  async #giveBack(claim: ClaimId): Promise<void> {
+    const { tracker } = this.#at.host;
+    const now = tracker.claimOf(claim);
+    if (now === null || now.status !== 'claimed' || now.guest !== null) return;
+    const operation = tracker.operationOf(now.instance)?.kind;
+    await tracker.release({ claim, fence: now.fence, operation });
   }
 
   #deviceOf(instance: InstanceId, port: PortId): PortDevice | undefined {

@@ -61,7 +61,10 @@ export class Settlement {
       case 'arriving':
         // It is the source that goes on with it, or aborts.
         return;
+      case 'staying':
+        return await this.#departure.stay(definition);
       default:
+        await this.#departure.tell(definition.instance);
         return await this.#ports.settle(definition.instance);
     }
   }
