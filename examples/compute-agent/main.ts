@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { ComputeAgent } from './agent.js';
-import { toldError } from './agent-error.js';
+import { AgentError, toldError } from './agent-error.js';
 import { readConfiguration } from './configuration.js';
 import { Log } from './log.js';
 import { Server } from './server.js';
@@ -8,6 +8,7 @@ import { answerVerb } from './verbs.js';
 
 /** node main.js CONFIG: an agent that runs until SIGTERM or SIGINT. */
 async function main(file: string): Promise<void> {
+  if (file === '') throw new AgentError('CONFIGURATION_INVALID', 'usage: node main.js CONFIG');
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => stop.abort());
   const configuration = await readConfiguration(file);
