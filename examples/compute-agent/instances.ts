@@ -12,9 +12,8 @@ const suffix = '.json';
 /** The instances of this host: a file for each, as durable as the library's own store. */
 export class Instances {
   readonly #folder: string;
-  readonly #known = new Map<InstanceId, Definition>();
-
   readonly #log: Log;
+  readonly #known = new Map<InstanceId, Definition>();
 
   private constructor(folder: string, log: Log) {
     this.#folder = folder;

@@ -8,7 +8,7 @@ import type { Inventory } from '../host/inventory.js';
 import type { KernelHost } from '../host/kernel-host.js';
 import type { ResolvedCharDevice } from '../host/resolver.js';
 import type { GivenInterface } from '../tracker/arguments.js';
-import type { Claim } from '../tracker/claim.js';
+import type { Claim, InterfaceSettings } from '../tracker/claim.js';
 import { assertInNoOtherGuest } from '../tracker/claim-in-guest.js';
 import type { Tracker } from '../tracker/tracker.js';
 import {
@@ -84,16 +84,24 @@ export async function attachClaim(
     own = wanted.filter(({ name }) => !found.has(name));
     const inventory = await host.inventory({ signal });
     const { queuePairs = 1, mtu = null } = options;
+    const settings = { queuePairs, mtu };
     const given = wanted
       .filter(({ name }) => found.get(name)?.state !== 'attached')
-      .map(({ deviceId }) => ({ deviceId, settings: { queuePairs, mtu } }));
+      .map(({ deviceId }) => ({ deviceId, settings }));
     const left: Left = { inGuest: false };
     const steps = [
       noteGuest(tracker, claim, place, given, left),
       ...wanted.flatMap((one) =>
         found.get(one.name)?.state === 'attached'
           ? [verification(place, one, found)]
-          : attachSteps(host, place, one, { ...options, inventory, deadline, found, left }),
+          : attachSteps(host, place, one, {
+              ...options,
+              settings,
+              inventory,
+              deadline,
+              found,
+              left,
+            }),
       ),
       allocation(tracker, claim, place.reference),
     ];
@@ -142,6 +150,7 @@ interface Left {
 type Found = Map<ClaimedInterface['name'], GuestInterface>;
 
 interface Attaching extends AttachOptions {
+  readonly settings: InterfaceSettings;
   readonly inventory: Inventory;
   readonly deadline: number;
   /** Takes what is there. */
@@ -155,10 +164,9 @@ function attachSteps(
   one: ClaimedInterface,
   options: Attaching,
 ): Step[] {
-  const { network = noNetworkBackend, queuePairs = 1, mtu = null } = options;
-  const { inventory, deadline, found, left } = options;
+  const { network = noNetworkBackend, settings, inventory, deadline, found, left } = options;
   const { name, deviceId, port } = one;
-  const context = networkContext(inventory, one, mtu);
+  const context = networkContext(inventory, one, settings.mtu);
   const given = { ...one };
   const steps: Step[] = [addressing(host, given)];
   if (port !== null) {
@@ -176,7 +184,7 @@ function attachSteps(
       run: async (signal) => {
         // As of now: numbers are recycled.
         const { charDevice } = host.resolve(deviceId);
-        const wanted = { name, deviceId, charDevice, mac: given.mac, queuePairs, mtu };
+        const wanted = { name, deviceId, charDevice, mac: given.mac, ...settings };
         try {
           await driver.attach(guest, wanted, { signal, deadline });
         } catch (error) {

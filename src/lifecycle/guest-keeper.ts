@@ -9,7 +9,7 @@ const longestAgainMs = 60_000;
 
 /** One look at a guest's claims, or at all, which goes on until it is known what is there. */
 interface Look {
-  readonly ended: Promise<void>;
+  ended: Promise<void>;
   /** Whether something has happened since it began. */
   isLate: boolean;
   /** Ends the waiting before it asks again. */
@@ -54,27 +54,27 @@ export class GuestKeeper {
     if (this.#closing.signal.aborted) return;
     const now = this.#looks.get(guest);
     if (now === undefined) {
-      const ended = this.#lookNow(guest, begun);
-      this.#looks.set(guest, { ended, isLate: false, wake: () => {} });
+      const look: Look = { ended: Promise.resolve(), isLate: false, wake: () => {} };
+      this.#looks.set(guest, look);
+      look.ended = this.#lookNow(guest, begun, look);
     } else {
       now.isLate = true;
       now.wake();
     }
   }
 
-  async #lookNow(guest: string | null, begun: boolean): Promise<void> {
-    // Until it is among the looks.
+  async #lookNow(guest: string | null, begun: boolean, look: Look): Promise<void> {
+    // What comes at the same moment is looked at together.
     await Promise.resolve();
-    const look = this.#looks.get(guest);
     try {
-      if (look !== undefined) await this.#recover(guest, begun, look);
+      await this.#recover(guest, begun, look);
     } catch (error) {
       if (!this.#closing.signal.aborted) {
         this.#logger.error({ err: error }, 'the guests could not be asked');
       }
     } finally {
       this.#looks.delete(guest);
-      if (look?.isLate === true) this.#look(guest, false);
+      if (look.isLate) this.#look(guest, false);
     }
   }
 

@@ -1,4 +1,3 @@
-import { mtuRange } from '../host/net-limits.js';
 import { KeyedTurns } from '../keyed-turns.js';
 import { assertForm } from '../tracker/arguments.js';
 import type { ClaimId } from '../tracker/claim.js';
@@ -10,12 +9,12 @@ import {
   having,
   listOf,
   name,
-  nullable,
   oneOf,
   optional,
   shape,
 } from '../tracker/form.js';
 import { underWay } from '../tracker/operation.js';
+import { interfaceSettings } from '../tracker/store-form.js';
 import {
   type AttachedClaim,
   type AttachingHost,
@@ -39,8 +38,8 @@ const operation = optional(name);
 
 const attachOptions = shape<AttachOptions>({
   network,
-  queuePairs: optional(from(1)),
-  mtu: optional(nullable(from(mtuRange.least))),
+  queuePairs: optional(interfaceSettings.queuePairs),
+  mtu: optional(interfaceSettings.mtu),
   onFailure: optional(oneOf('keep', 'release')),
   signal,
   timeoutMs,

@@ -47,11 +47,11 @@ export class HostGuests implements GuestDesk {
     const had = new Set(before.flatMap(({ name, state }) => (state === 'attached' ? [name] : [])));
     for (const { claim, selection } of selected) {
       try {
-        const { interfaces, ...one } = await this.#host.attach(selection, place, options);
-        attached.push({ ...one, interfaces });
-        const made = new Set(interfaces.map(({ name }) => name).filter((name) => !had.has(name)));
+        const one = await this.#host.attach(selection, place, options);
+        attached.push(one);
+        const made = one.interfaces.filter(({ name }) => !had.has(name));
         const devices = claimedInterfaces(this.#host.tracker, one.claim)
-          .filter(({ name }) => made.has(name))
+          .filter(({ name }) => made.some((each) => each.name === name))
           .map(({ deviceId }) => deviceId);
         if (devices.length > 0) begun.push({ claim: claim.id, devices });
       } catch (error) {

@@ -17,21 +17,32 @@ export function assertPortsAsBound(
   ports: readonly NeutronPort[],
   networks: readonly NeutronNetwork[],
 ): void {
-  const bound = new Map<PortId | null, DeviceRequest>();
-  for (const { migration, requests, devices } of tracker.claims(instance)) {
-    if (migration !== null) continue;
-    const held = new Set(devices.map(({ requestId }) => requestId));
-    for (const request of requests) {
-      if (held.has(request.requestId)) bound.set(request.portId, request);
-    }
-  }
+  const bound = boundPorts(tracker, instance);
   for (const port of ports) {
-    const before = bound.get((port.id ?? null) as PortId | null);
+    const before = bound.get(port.id as PortId);
     if (before === undefined || port.id == null) continue;
     const [now = null] = portRequests([port], networks).requestOfPort;
     const changes = now === null ? [needsNone(port)] : changesOf(before, now);
     if (changes.length > 0) throw changed(instance, port.id, changes);
   }
+}
+
+/** Ports for which an instance has devices of its own, by what these were claimed for. */
+export function boundPorts(
+  tracker: Tracker,
+  instance: InstanceId,
+): ReadonlyMap<PortId, DeviceRequest> {
+  const bound = new Map<PortId, DeviceRequest>();
+  for (const { migration, requests, devices } of tracker.claims(instance)) {
+    if (migration !== null) continue;
+    const held = new Set(devices.map(({ requestId }) => requestId));
+    for (const request of requests) {
+      if (request.portId !== null && held.has(request.requestId)) {
+        bound.set(request.portId, request);
+      }
+    }
+  }
+  return bound;
 }
 
 const needsNone = (port: NeutronPort): string =>

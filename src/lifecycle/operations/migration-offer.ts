@@ -7,6 +7,7 @@ import { anything, from, listOf, name, shape } from '../../tracker/form.js';
 import { assertRequests } from '../../tracker/own-requests.js';
 import { interfaceSettings } from '../../tracker/store-form.js';
 import type { Tracker } from '../../tracker/tracker.js';
+import { boundPorts } from './bound-ports.js';
 import { operationsVersion } from './operation-version.js';
 import type { PluggedInterface } from './plugged-interface.js';
 
@@ -122,19 +123,13 @@ export function interfacesOf(
  * @throws {VdpaError} `PORT_CHANGED`
  */
 export function assertAsPrepared(tracker: Tracker, { instance, ports }: PreparedMigration): void {
-  const own = tracker.claims(instance).filter((claim) => claim.migration === null);
-  const now = own.flatMap(({ requests, devices }) => {
-    const held = new Set(devices.map(({ requestId }) => requestId));
-    return requests.flatMap(({ requestId, portId }) =>
-      portId !== null && held.has(requestId) ? [portId] : [],
-    );
-  });
-  const words = (ids: readonly PortId[]): string => [...new Set(ids)].sort().join(', ') || 'none';
-  const then = ports.map(({ port }) => port);
-  if (words(now) === words(then)) return;
+  const words = (ids: Iterable<PortId>): string => [...ids].sort().join(', ') || 'none';
+  const now = boundPorts(tracker, instance).keys();
+  const [own, wanted] = [words(now), words(new Set(ports.map(({ port }) => port)))];
+  if (own === wanted) return;
   throw new VdpaError(
     'PORT_CHANGED',
-    `instance ${instance} has ports ${words(now)} now, and its destination is prepared for ${words(then)}: abort there, and offer it anew`,
+    `instance ${instance} has ports ${own} now, and its destination is prepared for ${wanted}: abort there, and offer it anew`,
     { retry: 'after-fix' },
   );
 }

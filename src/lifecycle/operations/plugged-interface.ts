@@ -54,7 +54,7 @@ export async function pluggedInterfaces(
   return found.map(({ plugged }) => plugged);
 }
 
-/** As `pluggedInterfaces`, but of what is there in part. */
+/** As `pluggedInterfaces`, without what is there only in part. */
 export async function wholeInterfaces(
   tracker: Tracker,
   instance: InstanceId,
